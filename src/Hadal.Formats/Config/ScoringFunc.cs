@@ -1,0 +1,7 @@
+namespace Hadal.Formats.Config;
+
+public enum ScoringFunc
+{
+    Softmax,
+    Sigmoid,
+}

@@ -1,0 +1,20 @@
+namespace Hadal.Graph.Execution;
+
+/// <summary>A loaded model on a device with its KV pages: what the engine steps. Not thread-safe: one caller at a time.</summary>
+public interface IModelRunner : IDisposable
+{
+    int VocabSize { get; }
+
+    /// <summary>Longest sequence the model takes, prompt and answer together.</summary>
+    int MaxContextLen { get; }
+
+    /// <summary>Tokens per KV page.</summary>
+    int BlockSize { get; }
+
+    /// <summary>KV pages there are.</summary>
+    int NumBlocks { get; }
+
+    /// <summary>Computes the step's tokens, writing their keys and values to their pages.</summary>
+    /// <returns>[NumLogitRows, VocabSize] float32, valid until the next call.</returns>
+    ReadOnlySpan<float> Run(StepBatch batch);
+}

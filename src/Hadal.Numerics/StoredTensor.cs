@@ -1,0 +1,35 @@
+namespace Hadal.Numerics;
+
+/// <summary>A tensor as it lies in a checkpoint: borrowed bytes, row-major, last dimension contiguous.</summary>
+/// <remarks>The memory belongs to the <see cref="ITensorSource"/> that handed it out and lives as long as that does.</remarks>
+public sealed unsafe class StoredTensor(string name, DType dtype, long[] shape, byte* data, long byteLength, string origin)
+{
+    public string Name { get; } = name;
+
+    public DType DType { get; } = dtype;
+
+    public IReadOnlyList<long> Shape { get; } = shape;
+
+    public byte* Data { get; } = data;
+
+    public long ByteLength { get; } = byteLength;
+
+    /// <summary>Where it lies, for error messages: file and offset.</summary>
+    public string Origin { get; } = origin;
+
+    public long NumElements
+    {
+        get
+        {
+            long n = 1;
+            foreach (long d in Shape)
+            {
+                n = checked(n * d);
+            }
+
+            return n;
+        }
+    }
+
+    public override string ToString() => $"{Name} {DType} [{string.Join(", ", Shape)}] ({Origin})";
+}
