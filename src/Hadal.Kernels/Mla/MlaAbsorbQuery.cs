@@ -1,0 +1,12 @@
+using Hadal.Jit;
+using Hadal.Kernels.Weights;
+
+namespace Hadal.Kernels.Mla;
+
+/// <summary>qLatent[t, h, 0..C) = W_UK[h]ᵀ · qNope[t, h]; qLatent[t, h, C..C+R) = qRope[t, h]</summary>
+/// <remarks>q: [T, H·(Dn+R)]; kvB as in <see cref="MlaAttention"/>; qLatent: [T, H·(C+R)]. Source: arXiv:2405.04434, "absorbed into W_Q".</remarks>
+public static unsafe partial class MlaAbsorbQuery
+{
+    public static void Forward(WorkerPool pool, MatrixF32 q, in WeightMatrix kvB, MlaShape shape, MatrixF32 qLatent)
+        => ForwardReference(q, kvB, shape, qLatent);
+}
