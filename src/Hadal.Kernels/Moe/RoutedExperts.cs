@@ -15,4 +15,7 @@ public static unsafe partial class RoutedExperts
 
     public static void Forward(WorkerPool pool, MatrixF32 x, int* ids, MatrixF32 weights, ExpertWeights experts, MatrixF32 residual, float* scratch, MatrixF32 y)
         => ForwardReference(x, ids, weights, experts, residual, y);
+
+    public static void ForwardTokenwise(WorkerPool pool, MatrixF32 x, int* ids, MatrixF32 weights, ExpertWeights experts, MatrixF32 residual, float* scratch, MatrixF32 y)
+        => ForwardReference(x, ids, weights, experts, residual, y);
 }

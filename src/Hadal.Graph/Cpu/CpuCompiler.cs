@@ -1,0 +1,132 @@
+using Hadal.Graph.Cpu.Ops;
+using Hadal.Graph.Execution;
+using Hadal.Graph.Ir;
+using Hadal.Graph.Ir.Ops;
+using Hadal.Graph.Planning;
+using Hadal.Jit;
+using Hadal.Kernels.Moe;
+using Hadal.Kernels.Weights;
+using Hadal.Numerics;
+
+namespace Hadal.Graph.Cpu;
+
+/// <summary>Turns a graph into a program for the CPU: weights bound, buffers placed, one call per node.</summary>
+public sealed class CpuCompiler
+{
+    private readonly BufferPlan _plan;
+    private readonly CpuWeights _weights;
+    private readonly List<NativeBuffer> _joinedBiases = [];
+
+    private CpuCompiler(BufferPlan plan, CpuWeights weights)
+    {
+        _plan = plan;
+        _weights = weights;
+    }
+
+    /// <param name="graph">The model, passes applied.</param>
+    /// <param name="source">Its weights; must outlive the program.</param>
+    /// <param name="fp8Block">Block of the e4m3 scales, where the checkpoint has them.</param>
+    /// <param name="alsoBind">Weights to load and check although no operation uses them yet (MTP layers).</param>
+    /// <param name="pool">Workers; the program runs on them and disposes them.</param>
+    /// <param name="options">How.</param>
+    /// <param name="progress">Told after each weight.</param>
+    /// <exception cref="HadalException">A weight is missing or wrong.</exception>
+    public static CpuProgram Compile(
+        ModelGraph graph,
+        ITensorSource source,
+        (int Rows, int Columns)? fp8Block,
+        IReadOnlyCollection<WeightSpec> alsoBind,
+        WorkerPool pool,
+        CpuOptions options,
+        IProgress<LoadProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        BufferPlan plan = BufferPlanner.Plan(graph, options.ShareBuffers);
+        var linear = LinearWeights(graph).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
+        WeightSpec[] specs = [.. graph.Weights.Concat(alsoBind).Distinct()];
+        CpuWeights weights = CpuWeights.Bind(specs, linear, source, fp8Block, pool, options, progress, cancellationToken);
+        var compiler = new CpuCompiler(plan, weights);
+        CpuOp[] ops = [.. graph.Nodes.Select(compiler.Compile)];
+        return new CpuProgram(graph, plan, ops, weights, compiler._joinedBiases, pool, options, compiler.Buffer(graph.Outputs["logits"]));
+    }
+
+    /// <summary>Matrices that conversion to another weight type is for.</summary>
+    public static IEnumerable<WeightSpec> LinearWeights(ModelGraph graph) => graph.Nodes.SelectMany(n => n.Op switch
+    {
+        LinearOp linear => linear.Parts.Select(p => p.Weight),
+        ExpertsOp experts => experts.Weights,
+        _ => [],
+    });
+
+    internal CpuBuffer Buffer(Value value)
+    {
+        Value root = value.Root;
+        return new CpuBuffer(value.Rows, _plan.Offsets[root], value.Offset, value.Columns, (int)(BufferPlanner.Bytes(root) / sizeof(float)));
+    }
+
+    private CpuOp Compile(Node node)
+    {
+        CpuBuffer In(int i) => Buffer(node.Inputs[i]);
+        CpuBuffer Out(int i = 0) => Buffer(node.Outputs[i]);
+        return node.Op switch
+        {
+            EmbedOp op => new CpuEmbed(_weights.Matrix(op.Weight), Out()) { Node = node },
+            RmsNormOp op => new CpuRmsNorm(In(0), _weights.Vector(op.Weight), op.Eps, Out()) { Node = node },
+            AddRmsNormOp op => new CpuAddRmsNorm(In(0), In(1), _weights.Vector(op.Weight), op.Eps, Out(), Out(1)) { Node = node },
+            LinearOp op => new CpuLinear(In(0), Parts(op), Bias(op), op.HasResidual ? In(1) : null, Out()) { Node = node },
+            AddBiasOp op => new CpuAddBias(In(0), _weights.Vector(op.Bias), Out()) { Node = node },
+            AddOp => new CpuAdd(In(0), In(1), Out()) { Node = node },
+            MulOp => new CpuMul(In(0), In(1), Out()) { Node = node },
+            SiluOp => new CpuSilu(In(0), Out()) { Node = node },
+            SiluMulOp => new CpuSiluMul(In(0), In(1), Out()) { Node = node },
+            RopeTableOp op => new CpuRopeTable(op.InverseFrequencies, op.Magnitude, Out()) { Node = node },
+            RopeOp op => new CpuRope(In(0), In(1), op.NumHeads, op.Start, op.Interleaved, Out()) { Node = node },
+            KvWriteOp op => new CpuKvWrite(In(0), In(1), op.Layer) { Node = node },
+            RopeKvWriteOp op => new CpuRopeKvWrite(In(0), In(1), In(2), op) { Node = node },
+            MlaNormRopeKvWriteOp op => new CpuMlaNormRopeKvWrite(In(0), _weights.Vector(op.NormWeight), In(1), op) { Node = node },
+            AttentionOp op => new CpuAttention(In(0), op, Out()) { Node = node },
+            MlaAttentionOp op => new CpuMlaAttention(In(0), _weights.Matrix(op.KvB), op, Out()) { Node = node },
+            MlaAbsorbQueryOp op => new CpuMlaAbsorbQuery(In(0), _weights.Matrix(op.KvB), op.Shape, Out()) { Node = node },
+            MlaLatentAttentionOp op => new CpuMlaLatentAttention(In(0), op, Out()) { Node = node },
+            MlaExpandValueOp op => new CpuMlaExpandValue(In(0), _weights.Matrix(op.KvB), op.Shape, Out()) { Node = node },
+            RouterOp op => new CpuRouter(In(0), op.CorrectionBias is { } bias ? _weights.Vector(bias) : default, op.Config, Out(), Out(1)) { Node = node },
+            ExpertsOp op => new CpuExperts(In(0), In(1), In(2), Experts(op), op.HasResidual ? In(3) : null, op.Grouped, Out()) { Node = node },
+            SelectLogitRowsOp => new CpuSelectLogitRows(In(0), Out()) { Node = node },
+            _ => throw new NotSupportedException($"the CPU has no operation {node.Op.Name}"),
+        };
+    }
+
+    private WeightMatrix[] Parts(LinearOp op) => [.. op.Parts.Select(p => _weights.Linear(p.Weight))];
+
+    private unsafe ReadOnlyMemoryF32 Bias(LinearOp op)
+    {
+        if (op.Parts.All(p => p.Bias is null))
+        {
+            return default;
+        }
+
+        if (op.Parts.Count == 1)
+        {
+            return _weights.Vector(op.Parts[0].Bias!);
+        }
+
+        // Parts without a bias get zeros.
+        NativeBuffer joined = NativeBuffer.Of<float>(op.OutColumns);
+        _joinedBiases.Add(joined);
+        int at = 0;
+        foreach (LinearPart part in op.Parts)
+        {
+            if (part.Bias is not null)
+            {
+                _weights.Vector(part.Bias).Span.CopyTo(joined.Span<float>()[at..]);
+            }
+
+            at += part.Weight.Rows;
+        }
+
+        return new ReadOnlyMemoryF32(joined.As<float>(), op.OutColumns);
+    }
+
+    private ExpertWeights Experts(ExpertsOp op)
+        => new([.. op.Gate.Select(_weights.Linear)], [.. op.Up.Select(_weights.Linear)], [.. op.Down.Select(_weights.Linear)]);
+}

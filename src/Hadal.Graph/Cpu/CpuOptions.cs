@@ -1,0 +1,27 @@
+using Hadal.Numerics;
+
+namespace Hadal.Graph.Cpu;
+
+/// <summary>How a graph is compiled for and run on the CPU.</summary>
+public sealed record CpuOptions
+{
+    /// <summary>Workers; 0 for one per processor.</summary>
+    public int Threads { get; init; }
+
+    public WeightConversion Weights { get; init; } = WeightConversion.AsStored;
+
+    /// <summary>F32, or Bf16: every operation's result is rounded to bf16, as a bf16 pipeline stores it; sums stay f32.</summary>
+    public DType ActivationDType { get; init; } = DType.F32;
+
+    /// <summary>F32 or Bf16: what KV pages hold.</summary>
+    public DType KvDType { get; init; } = DType.F32;
+
+    /// <summary>Tokens per KV page.</summary>
+    public int BlockSize { get; init; } = 16;
+
+    /// <summary>Buffers of values that are not alive together share memory.</summary>
+    public bool ShareBuffers { get; init; } = true;
+
+    /// <summary>Read every weight once while loading, so that the first step does not wait for the disk.</summary>
+    public bool Preload { get; init; } = true;
+}

@@ -1,0 +1,111 @@
+using Hadal.Graph.Execution;
+using Hadal.Graph.Ir;
+using Hadal.Graph.Planning;
+using Hadal.Jit;
+using Hadal.Kernels;
+using Hadal.Kernels.Paging;
+using Hadal.Numerics;
+
+namespace Hadal.Graph.Cpu;
+
+/// <summary>A compiled model on the CPU: a list of calls with one barrier each, over buffers that are kept from step to step.</summary>
+public sealed unsafe class CpuProgram : IDisposable
+{
+    private readonly CpuOp[] _ops;
+    private readonly CpuWeights _weights;
+    private readonly IReadOnlyList<NativeBuffer> _joinedBiases;
+    private readonly CpuBuffer _logits;
+    private readonly bool _roundToBf16;
+
+    internal CpuProgram(
+        ModelGraph graph, BufferPlan plan, CpuOp[] ops, CpuWeights weights, IReadOnlyList<NativeBuffer> joinedBiases, WorkerPool pool, CpuOptions options, CpuBuffer logits)
+    {
+        Graph = graph;
+        Plan = plan;
+        _ops = ops;
+        _weights = weights;
+        _joinedBiases = joinedBiases;
+        Pool = pool;
+        _logits = logits;
+        _roundToBf16 = options.ActivationDType == DType.Bf16;
+    }
+
+    public ModelGraph Graph { get; }
+
+    public BufferPlan Plan { get; }
+
+    public IReadOnlyList<CpuOp> Ops => _ops;
+
+    public WorkerPool Pool { get; }
+
+    public long WeightBytes => _weights.ByteLength;
+
+    /// <summary>Runs every operation over the batch.</summary>
+    /// <returns>[L, V] logits, valid until the next run of the step.</returns>
+    public MatrixF32 Run(CpuStep step, StepBatch batch)
+    {
+        long scratch = 0;
+        foreach (CpuOp op in _ops)
+        {
+            scratch = Math.Max(scratch, op.ScratchFloats(batch.NumTokens));
+        }
+
+        step.Begin(batch, Plan.BytesPerRow[RowSymbol.Tokens], Plan.BytesPerRow[RowSymbol.LogitRows], scratch);
+        foreach (CpuOp op in _ops)
+        {
+            // A chunk that wants no logits still runs the trunk, for its pages.
+            if (batch.NumLogitRows == 0 && op.Node.Output.Rows == RowSymbol.LogitRows)
+            {
+                continue;
+            }
+
+            op.Run(step);
+            if (_roundToBf16)
+            {
+                RoundOutputs(op.Node, step);
+            }
+        }
+
+        return _logits.Matrix(step);
+    }
+
+    /// <summary>A named output of the graph, after a run.</summary>
+    public MatrixF32 Output(CpuStep step, string name)
+    {
+        Value value = Graph.Outputs[name];
+        return new CpuBuffer(value.Rows, Plan.Offsets[value.Root], value.Offset, value.Columns, (int)(BufferPlanner.Bytes(value.Root) / sizeof(float))).Matrix(step);
+    }
+
+    public CpuStep NewStep(KvPages[] pages) => new(Pool, pages);
+
+    public void Dispose()
+    {
+        Pool.Dispose();
+        _weights.Dispose();
+        foreach (NativeBuffer bias in _joinedBiases)
+        {
+            bias.Dispose();
+        }
+    }
+
+    private void RoundOutputs(Node node, CpuStep step)
+    {
+        foreach (Value output in node.Outputs)
+        {
+            if (output.Type != ElementType.F32 || output.Columns == 0 || node.Op is Ir.Ops.RopeTableOp)
+            {
+                continue;
+            }
+
+            MatrixF32 m = new CpuBuffer(output.Rows, Plan.Offsets[output.Root], output.Offset, output.Columns, (int)(BufferPlanner.Bytes(output.Root) / sizeof(float))).Matrix(step);
+            for (int t = 0; t < m.Rows; t++)
+            {
+                Span<float> row = m.RowSpan(t);
+                for (int i = 0; i < row.Length; i++)
+                {
+                    row[i] = Bf16.ToSingle(Bf16.FromSingle(row[i]));
+                }
+            }
+        }
+    }
+}

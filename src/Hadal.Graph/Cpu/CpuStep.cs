@@ -1,0 +1,76 @@
+using Hadal.Graph.Execution;
+using Hadal.Graph.Ir;
+using Hadal.Jit;
+using Hadal.Kernels.Paging;
+using Hadal.Numerics;
+
+namespace Hadal.Graph.Cpu;
+
+/// <summary>What an operation sees while a step runs: the batch, the pages, and the arenas its buffers lie in.</summary>
+public sealed unsafe class CpuStep : IDisposable
+{
+    private NativeBuffer _tokenArena = new(0);
+    private NativeBuffer _logitArena = new(0);
+    private NativeBuffer _scratch = new(0);
+    private int _tokenCapacity;
+    private int _logitCapacity;
+
+    internal CpuStep(WorkerPool pool, KvPages[] pages)
+    {
+        Pool = pool;
+        Pages = pages;
+    }
+
+    public WorkerPool Pool { get; }
+
+    /// <summary>By layer.</summary>
+    public KvPages[] Pages { get; }
+
+    public StepBatch Batch { get; private set; } = null!;
+
+    public PagedBatch Paged { get; private set; }
+
+    public float* Scratch => _scratch.As<float>();
+
+    /// <summary>Bytes the arenas and scratch hold.</summary>
+    public long ByteLength => (long)(_tokenArena.ByteLength + _logitArena.ByteLength + _scratch.ByteLength);
+
+    internal void Begin(StepBatch batch, long bytesPerToken, long bytesPerLogitRow, long scratchFloats)
+    {
+        Batch = batch;
+        Paged = batch.AsPagedBatch();
+        Fit(ref _tokenArena, ref _tokenCapacity, batch.NumTokens, bytesPerToken);
+        Fit(ref _logitArena, ref _logitCapacity, batch.NumLogitRows, bytesPerLogitRow);
+        if (_scratch.ByteLength < (nuint)(scratchFloats * sizeof(float)))
+        {
+            _scratch.Dispose();
+            _scratch = NativeBuffer.Of<float>((nint)scratchFloats);
+        }
+    }
+
+    public int Rows(RowSymbol symbol) => symbol == RowSymbol.Tokens ? Batch.NumTokens : Batch.NumLogitRows;
+
+    internal byte* Address(in CpuBuffer buffer) => buffer.Rows == RowSymbol.Tokens
+        ? _tokenArena.Pointer + ((nint)buffer.BytesPerRow * _tokenCapacity)
+        : _logitArena.Pointer + ((nint)buffer.BytesPerRow * _logitCapacity);
+
+    public void Dispose()
+    {
+        _tokenArena.Dispose();
+        _logitArena.Dispose();
+        _scratch.Dispose();
+    }
+
+    private static void Fit(ref NativeBuffer arena, ref int capacity, int rows, long bytesPerRow)
+    {
+        if (rows <= capacity)
+        {
+            return;
+        }
+
+        // Powers of two, so that a growing batch does not reallocate at every step.
+        capacity = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)rows);
+        arena.Dispose();
+        arena = new NativeBuffer((nuint)(capacity * bytesPerRow));
+    }
+}

@@ -1,0 +1,256 @@
+using Hadal.Graph.Execution;
+using Hadal.Graph.Ir;
+using Hadal.Jit;
+using Hadal.Kernels.Weights;
+using Hadal.Numerics;
+
+namespace Hadal.Graph.Cpu;
+
+/// <summary>
+/// The weights a graph asks for, found in a checkpoint, checked, and bound for the CPU. Matrices stay where they lie (memory-mapped) unless converted;
+/// vectors become float32. The tensor source must outlive this.
+/// </summary>
+public sealed unsafe class CpuWeights : IDisposable
+{
+    private readonly ITensorSource _source;
+    private readonly WorkerPool _pool;
+    private readonly CpuOptions _options;
+    private readonly (int Rows, int Columns)? _fp8Block;
+    private readonly Dictionary<string, WeightMatrix> _matrices = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, WeightMatrix> _converted = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, NativeBuffer> _vectors = new(StringComparer.Ordinal);
+    private readonly List<NativeBuffer> _owned = [];
+
+    private CpuWeights(ITensorSource source, (int Rows, int Columns)? fp8Block, WorkerPool pool, CpuOptions options)
+    {
+        _source = source;
+        _fp8Block = fp8Block;
+        _pool = pool;
+        _options = options;
+    }
+
+    /// <summary>Bytes of weights as they are computed with, scales included.</summary>
+    public long ByteLength { get; private set; }
+
+    /// <summary>Binds every weight of the specs.</summary>
+    /// <param name="specs">What the model asks for.</param>
+    /// <param name="linear">Names of those that are matrices of linear operations or experts, which conversion is for.</param>
+    /// <param name="source">Where they lie.</param>
+    /// <param name="fp8Block">Block of the e4m3 scales, where the checkpoint has them.</param>
+    /// <param name="pool">Workers for conversion and preloading.</param>
+    /// <param name="options">Conversion and preloading.</param>
+    /// <param name="progress">Told after each weight.</param>
+    /// <exception cref="HadalException">One is missing, or of another shape, or of a type that cannot be computed with.</exception>
+    public static CpuWeights Bind(
+        IReadOnlyCollection<WeightSpec> specs,
+        IReadOnlySet<string> linear,
+        ITensorSource source,
+        (int Rows, int Columns)? fp8Block,
+        WorkerPool pool,
+        CpuOptions options,
+        IProgress<LoadProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        var weights = new CpuWeights(source, fp8Block, pool, options);
+        try
+        {
+            var tensors = specs.Select(s => (Spec: s, Tensor: weights.Find(s))).ToList();
+            long total = tensors.Sum(t => t.Tensor.ByteLength);
+            long done = 0;
+            foreach ((WeightSpec spec, StoredTensor tensor) in tensors)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                weights.BindOne(spec, tensor, linear.Contains(spec.Name));
+                done += tensor.ByteLength;
+                progress?.Report(new LoadProgress(done, total, spec.Name));
+            }
+
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The matrix as linear operations and experts use it.</summary>
+    public WeightMatrix Linear(WeightSpec spec) => _converted.TryGetValue(spec.Name, out WeightMatrix w) ? w : _matrices[spec.Name];
+
+    /// <summary>The matrix as stored.</summary>
+    public WeightMatrix Matrix(WeightSpec spec) => _matrices[spec.Name];
+
+    public ReadOnlyMemoryF32 Vector(WeightSpec spec)
+    {
+        NativeBuffer buffer = _vectors[spec.Name];
+        return new ReadOnlyMemoryF32(buffer.As<float>(), spec.Rows);
+    }
+
+    public void Dispose()
+    {
+        foreach (NativeBuffer buffer in _owned)
+        {
+            buffer.Dispose();
+        }
+
+        _owned.Clear();
+    }
+
+    private StoredTensor Find(WeightSpec spec)
+    {
+        if (!_source.TryGet(spec.Name, out StoredTensor? tensor))
+        {
+            throw new HadalException($"{_source.Description}: tensor {spec} is missing. The checkpoint has {_source.Names.Count} tensors; it is incomplete, or its config.json describes another model.");
+        }
+
+        // A vector may be stored with a leading or trailing 1.
+        long[] found = [.. tensor.Shape];
+        bool fits = spec.IsVector
+            ? tensor.NumElements == spec.Rows && found.Count(d => d != 1) <= 1
+            : found.Length == 2 && found[0] == spec.Rows && found[1] == spec.Columns;
+        if (!fits)
+        {
+            string expected = spec.IsVector ? $"[{spec.Rows}]" : $"[{spec.Rows}, {spec.Columns}]";
+            throw new HadalException($"{tensor.Origin}: tensor {spec.Name} has shape [{string.Join(", ", found)}]; config.json asks for {expected}.");
+        }
+
+        return tensor;
+    }
+
+    private void BindOne(WeightSpec spec, StoredTensor tensor, bool linear)
+    {
+        WeightMatrix matrix = View(spec, tensor);
+        if (spec.IsVector)
+        {
+            NativeBuffer buffer = Own(NativeBuffer.Of<float>(spec.Rows));
+            WeightDecoder.DecodeRow(matrix, 0, 0, spec.Rows, buffer.As<float>());
+            _vectors[spec.Name] = buffer;
+            ByteLength += (long)buffer.ByteLength;
+            return;
+        }
+
+        if (_options.Preload)
+        {
+            var touch = new TouchWork(tensor.Data, tensor.ByteLength);
+            _pool.Run(ref touch);
+            GC.KeepAlive(touch.Sum);
+        }
+
+        _matrices[spec.Name] = matrix;
+        ByteLength += matrix.ByteLength;
+        if (linear && _options.Weights == WeightConversion.Int8 && !spec.KeepPrecision && matrix.DType != DType.I8)
+        {
+            NativeBuffer values = Own(new NativeBuffer((nuint)spec.NumElements));
+            NativeBuffer scales = Own(NativeBuffer.Of<float>(spec.Rows));
+            Int8Quantizer.Quantize(_pool, matrix, (sbyte*)values.Pointer, scales.As<float>());
+            _converted[spec.Name] = new WeightMatrix
+            {
+                Data = values.Pointer,
+                DType = DType.I8,
+                Rows = spec.Rows,
+                Columns = spec.Columns,
+                RowBytes = spec.Columns,
+                Scales = scales.As<float>(),
+                ScaleLayout = ScaleLayout.PerRow,
+            };
+            ByteLength += spec.NumElements + (4L * spec.Rows) - matrix.ByteLength;
+        }
+    }
+
+    private WeightMatrix View(WeightSpec spec, StoredTensor tensor)
+    {
+        int columns = spec.IsVector ? spec.Rows : spec.Columns;
+        if (tensor.DType is not (DType.F32 or DType.F16 or DType.Bf16 or DType.F8E4M3 or DType.F8E5M2 or DType.I8) && !tensor.DType.IsBlock)
+        {
+            throw new HadalException($"{tensor.Origin}: tensor {spec.Name} is {tensor.DType}; weights may be F32, F16, BF16, F8_E4M3, F8_E5M2, I8 or a GGUF block type.");
+        }
+
+        var matrix = new WeightMatrix
+        {
+            Data = tensor.Data,
+            DType = tensor.DType,
+            Rows = spec.IsVector ? 1 : spec.Rows,
+            Columns = columns,
+            RowBytes = (nint)tensor.DType.RowBytes(columns),
+        };
+        if (tensor.DType is not (DType.F8E4M3 or DType.F8E5M2 or DType.I8))
+        {
+            return matrix;
+        }
+
+        // DeepSeek calls the factor itself weight_scale_inv; compressed-tensors calls it weight_scale.
+        string stem = spec.Name;
+        if (!_source.TryGet(stem + "_scale_inv", out StoredTensor? scale) && !_source.TryGet(stem + "_scale", out scale))
+        {
+            throw new HadalException($"{tensor.Origin}: tensor {spec.Name} is {tensor.DType} and needs its scales, but neither {stem}_scale_inv nor {stem}_scale is there.");
+        }
+
+        long[] shape = [.. scale.Shape];
+        if (scale.DType is not (DType.F32 or DType.Bf16 or DType.F16))
+        {
+            throw new HadalException($"{scale.Origin}: scales {scale.Name} are {scale.DType}; expected F32, BF16 or F16.");
+        }
+
+        float* scales = Scales(scale);
+        if (scale.NumElements == spec.Rows && (shape.Length == 1 || (shape.Length == 2 && shape[1] == 1)) && _fp8Block is null)
+        {
+            return matrix with { Scales = scales, ScaleLayout = ScaleLayout.PerRow };
+        }
+
+        if (_fp8Block is not { } block)
+        {
+            throw new HadalException($"{scale.Origin}: scales {scale.Name} have shape [{string.Join(", ", shape)}], but config.json names no quantization_config.weight_block_size; expected [{spec.Rows}] or [{spec.Rows}, 1].");
+        }
+
+        long expectedRows = (spec.Rows + block.Rows - 1) / block.Rows;
+        long expectedColumns = (columns + block.Columns - 1) / block.Columns;
+        if (shape.Length != 2 || shape[0] != expectedRows || shape[1] != expectedColumns)
+        {
+            throw new HadalException($"{scale.Origin}: scales {scale.Name} have shape [{string.Join(", ", shape)}]; a {spec} in blocks of {block.Rows}×{block.Columns} needs [{expectedRows}, {expectedColumns}].");
+        }
+
+        return matrix with
+        {
+            Scales = scales,
+            ScaleLayout = ScaleLayout.Block,
+            ScaleBlockRows = block.Rows,
+            ScaleBlockColumns = block.Columns,
+            ScaleStride = (int)expectedColumns,
+        };
+    }
+
+    private float* Scales(StoredTensor scale)
+    {
+        int count = checked((int)scale.NumElements);
+        NativeBuffer buffer = Own(NativeBuffer.Of<float>(count));
+        var row = new WeightMatrix { Data = scale.Data, DType = scale.DType, Rows = 1, Columns = count, RowBytes = (nint)scale.ByteLength };
+        WeightDecoder.DecodeRow(row, 0, 0, count, buffer.As<float>());
+        ByteLength += (long)buffer.ByteLength;
+        return buffer.As<float>();
+    }
+
+    private NativeBuffer Own(NativeBuffer buffer)
+    {
+        _owned.Add(buffer);
+        return buffer;
+    }
+
+    private struct TouchWork(byte* data, long length) : IWork
+    {
+        private const long PageBytes = 4096;
+
+        public long Sum;
+
+        public void Run(int worker, int numWorkers)
+        {
+            long share = (((length / PageBytes) / numWorkers) + 1) * PageBytes;
+            long sum = 0;
+            for (long i = worker * share; i < Math.Min(length, (worker + 1) * share); i += PageBytes)
+            {
+                sum += data[i];
+            }
+
+            Interlocked.Add(ref Sum, sum);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+namespace Hadal.Graph.Ir;
+
+/// <summary>Element type of activations.</summary>
+public enum ElementType
+{
+    F32,
+    I32,
+}
