@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 namespace Hadal.Numerics;
 
 /// <summary>Owned native memory, aligned to 64 bytes, zeroed. Freed on dispose or by the finaliser.</summary>
+/// <remarks>Large buffers cost memory only where they are touched: KV pages can be planned generously.</remarks>
 public sealed unsafe class NativeBuffer : SafeHandle
 {
     private const nuint Alignment = 64;
@@ -11,15 +12,14 @@ public sealed unsafe class NativeBuffer : SafeHandle
         : base(0, ownsHandle: true)
     {
         ByteLength = byteLength;
-        // One vector of slack, so that a kernel may read (never write) a whole register at the end.
-        nuint bytes = checked(byteLength + (2 * Alignment) - 1) / Alignment * Alignment;
-        SetHandle((nint)NativeMemory.AlignedAlloc(bytes, Alignment));
-        NativeMemory.Clear((void*)handle, bytes);
+        // One vector of slack behind it, so that a kernel may read (never write) a whole register at the end.
+        SetHandle((nint)NativeMemory.AllocZeroed(checked(byteLength + (2 * Alignment))));
+        Pointer = (byte*)(((nuint)handle + Alignment - 1) / Alignment * Alignment);
     }
 
     public nuint ByteLength { get; }
 
-    public byte* Pointer => (byte*)handle;
+    public byte* Pointer { get; }
 
     public override bool IsInvalid => handle == 0;
 
@@ -29,16 +29,23 @@ public sealed unsafe class NativeBuffer : SafeHandle
 
     public T* As<T>()
         where T : unmanaged
-        => (T*)handle;
+        => (T*)Pointer;
 
     /// <summary>The memory as a span; only for buffers of fewer than 2^31 elements.</summary>
     public Span<T> Span<T>()
         where T : unmanaged
-        => new((void*)handle, checked((int)(ByteLength / (nuint)sizeof(T))));
+        => new(Pointer, checked((int)(ByteLength / (nuint)sizeof(T))));
+
+    /// <summary>Part of the memory as a span: for buffers too long for one.</summary>
+    public Span<byte> Slice(nuint byteOffset, int byteLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset + (nuint)byteLength, ByteLength, nameof(byteLength));
+        return new Span<byte>(Pointer + byteOffset, byteLength);
+    }
 
     protected override bool ReleaseHandle()
     {
-        NativeMemory.AlignedFree((void*)handle);
+        NativeMemory.Free((void*)handle);
         return true;
     }
 }

@@ -4,6 +4,12 @@ namespace Hadal.Numerics;
 /// <remarks>The memory belongs to the <see cref="ITensorSource"/> that handed it out and lives as long as that does.</remarks>
 public sealed unsafe class StoredTensor(string name, DType dtype, long[] shape, byte* data, long byteLength, string origin)
 {
+    /// <summary>A tensor in a buffer of the caller's, who keeps it alive.</summary>
+    public StoredTensor(string name, DType dtype, long[] shape, NativeBuffer buffer, string origin)
+        : this(name, dtype, shape, buffer.Pointer, (long)buffer.ByteLength, origin)
+    {
+    }
+
     public string Name { get; } = name;
 
     public DType DType { get; } = dtype;

@@ -22,7 +22,12 @@ public static class ModelConfigReader
         }
 
         string generationPath = Path.Combine(folder, GenerationConfigName);
-        byte[]? generation = File.Exists(generationPath) ? JsonFile.ReadAllBytes(generationPath, ConfigLimits.FileBytes) : null;
+        ReadOnlyMemory<byte>? generation = null; // Not by a conditional expression: there null would convert to an empty memory.
+        if (File.Exists(generationPath))
+        {
+            generation = JsonFile.ReadAllBytes(generationPath, ConfigLimits.FileBytes);
+        }
+
         return FromJson(JsonFile.ReadAllBytes(path, ConfigLimits.FileBytes), generation, path, generationPath);
     }
 

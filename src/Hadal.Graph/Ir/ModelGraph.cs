@@ -28,6 +28,9 @@ public sealed class ModelGraph
 
     public IEnumerable<WeightSpec> Weights => _nodes.SelectMany(n => n.Op.Weights).Distinct();
 
+    /// <summary>A value that comes from outside, for parts of a model that are described but not yet run.</summary>
+    public Value NewInput(int columns) => NewValue(RowSymbol.Tokens, columns);
+
     public Value Embed(WeightSpec w) => Add(new EmbedOp(w), [], RowSymbol.Tokens, w.Columns);
 
     public Value RmsNorm(Value x, WeightSpec w, float eps)

@@ -1,0 +1,24 @@
+using Hadal.Graph.Cpu;
+using Hadal.Graph.Passes;
+
+namespace Hadal.Models.Loading;
+
+/// <summary>How a model is loaded.</summary>
+public sealed record LoadOptions
+{
+    public FusionPlan Fusion { get; init; } = FusionPlan.Default;
+
+    public CpuOptions Cpu { get; init; } = new();
+
+    /// <summary>Bytes of KV pages; null for a quarter of the memory that is free after the weights, but no more than <see cref="MaxSequences"/> full contexts.</summary>
+    public long? KvMemoryBytes { get; init; }
+
+    /// <summary>Longest sequence; null for the model's own limit, or what the pages hold where that is less.</summary>
+    public int? MaxContextLen { get; init; }
+
+    /// <summary>Sequences that may run at once, for sizing the pages.</summary>
+    public int MaxSequences { get; init; } = 64;
+
+    /// <summary>Keep hidden states of every layer (tests, embeddings).</summary>
+    public bool KeepHiddenStates { get; init; }
+}

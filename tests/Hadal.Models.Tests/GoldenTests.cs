@@ -1,0 +1,216 @@
+using System.Runtime.InteropServices;
+using Hadal.Formats.Checkpoints;
+using Hadal.Formats.Safetensors;
+using Hadal.Graph.Cpu;
+using Hadal.Graph.Execution;
+using Hadal.Graph.Passes;
+using Hadal.Kernels;
+using Hadal.Models.Loading;
+using Hadal.Numerics;
+
+namespace Hadal.Models.Tests;
+
+/// <summary>Every family against the reference implementation's float32 run of a tiny random checkpoint (tests/goldens/README.md).</summary>
+public sealed class GoldenTests
+{
+    private const float Bar = 2e-3f;
+
+    public static TheoryData<string, string> Cases()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (string family in new[] { "deepseek_v2", "deepseek_v2_lite", "deepseek_v3", "deepseek_v3_fp8", "llama", "qwen2", "qwen3" })
+        {
+            data.Add(family, "none");
+            data.Add(family, "default");
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Logits_WholePrompt_MatchReference(string family, string fusion)
+    {
+        using var golden = new Golden(family, fusion, keepHiddenStates: true);
+        float[] logits = golden.Prefill(golden.Rows, chunk: int.MaxValue);
+        Assert.InRange(Worst(logits, golden.Logits), 0, Bar);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void HiddenStates_EveryLayer_MatchReference(string family, string fusion)
+    {
+        using var golden = new Golden(family, fusion, keepHiddenStates: true);
+        golden.Prefill([golden.Rows[0]], chunk: int.MaxValue);
+        int layers = golden.Model.Config.NumHiddenLayers;
+        for (int i = 0; i <= layers; i++)
+        {
+            float[] expected = golden.Expected($"hidden_states.{i}");
+            MatrixF32 actual = golden.Model.Runner.Output($"hidden_states.{i}");
+            float scale = expected.Max(Math.Abs);
+            for (int t = 0; t < actual.Rows; t++)
+            {
+                Assert.InRange(Worst(actual.RowSpan(t), expected.AsSpan(t * actual.Columns, actual.Columns)), 0, Bar * Math.Max(1, scale));
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Logits_ChunkedPrompt_MatchWholePrompt(string family, string fusion)
+    {
+        using var golden = new Golden(family, fusion);
+        float[] whole = golden.Prefill(golden.Rows, chunk: int.MaxValue);
+        foreach (int chunk in new[] { 1, 5, 16 })
+        {
+            Assert.InRange(Worst(golden.Prefill(golden.Rows, chunk), whole), 0, 1e-4f);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Logits_Batch_MatchesEachAlone(string family, string fusion)
+    {
+        using var golden = new Golden(family, fusion);
+        float[] batch = golden.Prefill(golden.Rows, chunk: int.MaxValue);
+        float[] alone = [.. golden.Rows.SelectMany(r => golden.Prefill([r], chunk: int.MaxValue))];
+        Assert.InRange(Worst(batch, alone), 0, 1e-4f);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Greedy_Continuation_MatchesReferenceWhereTheMarginDecides(string family, string fusion)
+    {
+        using var golden = new Golden(family, fusion);
+        long[] expected = golden.ExpectedIds("greedy_ids");
+        float[] margin = golden.Expected("greedy_margin");
+        int prompt = golden.Rows[0].Length;
+        List<int> ids = [.. golden.Rows[0]];
+        int compared = 0;
+        for (int i = 0; i < margin.Length; i++)
+        {
+            float[] logits = golden.LastLogits(CollectionsMarshal.AsSpan(ids));
+            int best = logits.AsSpan().IndexOf(logits.Max());
+            if (margin[i] > 2 * Bar)
+            {
+                Assert.Equal(expected[prompt + i], best);
+                compared++;
+            }
+
+            // Go on along the reference's path, so that one near-tie does not end the comparison.
+            ids.Add((int)expected[prompt + i]);
+        }
+
+        Assert.True(compared > margin.Length / 2, $"only {compared} of {margin.Length} margins decide anything");
+    }
+
+    [Theory]
+    [InlineData("deepseek_v2")]
+    [InlineData("deepseek_v3_fp8")]
+    [InlineData("qwen3")]
+    public void Logits_WithEachPassAlone_MatchReference(string family)
+    {
+        foreach (IGraphPass pass in FusionPlan.All)
+        {
+            using var golden = new Golden(family, pass.Name);
+            Assert.InRange(Worst(golden.Prefill(golden.Rows, chunk: 7), golden.Logits), 0, Bar);
+        }
+    }
+
+    private static float Worst(ReadOnlySpan<float> actual, ReadOnlySpan<float> expected)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        float worst = 0;
+        for (int i = 0; i < actual.Length; i++)
+        {
+            float d = MathF.Abs(actual[i] - expected[i]);
+            worst = float.IsNaN(d) ? float.PositiveInfinity : Math.Max(worst, d);
+        }
+
+        return worst;
+    }
+
+    private sealed class Golden : IDisposable
+    {
+        private readonly Checkpoint _checkpoint;
+        private readonly SafetensorsFile _expected;
+        private readonly StepBatch _batch;
+
+        public Golden(string family, string fusion, bool keepHiddenStates = false)
+        {
+            string folder = Path.Combine(AppContext.BaseDirectory, "goldens", "models", family);
+            _checkpoint = Checkpoint.Open(folder);
+            _expected = SafetensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
+            Model = ModelLoader.Load(_checkpoint.Config, _checkpoint.Tensors, new LoadOptions
+            {
+                Fusion = FusionPlan.Parse(fusion),
+                KeepHiddenStates = keepHiddenStates,
+                Cpu = new CpuOptions { Threads = 2, BlockSize = 4 },
+                MaxContextLen = 256,
+                MaxSequences = 4,
+            });
+            _batch = new StepBatch(4);
+            long[] ids = ExpectedIds("input_ids");
+            Rows = [.. ids.Chunk(ids.Length / 2).Select(r => r.Select(i => (int)i).ToArray())];
+            Logits = Expected("logits");
+        }
+
+        public LoadedModel Model { get; }
+
+        public int[][] Rows { get; }
+
+        public float[] Logits { get; }
+
+        public float[] Expected(string name) => MemoryMarshal.Cast<byte, float>(Bytes(name)).ToArray();
+
+        public long[] ExpectedIds(string name) => MemoryMarshal.Cast<byte, long>(Bytes(name)).ToArray();
+
+        /// <summary>All logits of the rows, computed side by side in chunks; pages are handed out in a scrambled order.</summary>
+        public float[] Prefill(int[][] rows, int chunk)
+        {
+            int length = rows[0].Length;
+            int vocab = Model.Config.VocabSize;
+            float[] all = new float[rows.Length * length * vocab];
+            for (int from = 0; from < length; from += Math.Min(chunk, length))
+            {
+                int n = Math.Min(chunk, length - from);
+                _batch.Reset(rows.Length, 16);
+                for (int r = 0; r < rows.Length; r++)
+                {
+                    _batch.AddSequence(rows[r].AsSpan(from, n), from, Table(r), LogitsWanted.All);
+                }
+
+                ReadOnlySpan<float> logits = Model.Runner.Run(_batch);
+                for (int r = 0; r < rows.Length; r++)
+                {
+                    logits.Slice(r * n * vocab, n * vocab).CopyTo(all.AsSpan(((r * length) + from) * vocab));
+                }
+            }
+
+            return all;
+        }
+
+        public float[] LastLogits(ReadOnlySpan<int> ids)
+        {
+            _batch.Reset(1, 16);
+            _batch.AddSequence(ids, 0, Table(0), LogitsWanted.Last);
+            return Model.Runner.Run(_batch).ToArray();
+        }
+
+        public void Dispose()
+        {
+            _batch.Dispose();
+            Model.Dispose();
+            _expected.Dispose();
+            _checkpoint.Dispose();
+        }
+
+        private static int[] Table(int row) => [.. Enumerable.Range(0, 16).Select(i => ((i * 7) % 16 * 2) + row)];
+
+        private unsafe ReadOnlySpan<byte> Bytes(string name)
+        {
+            Assert.True(_expected.TryGet(name, out StoredTensor? tensor), $"expected.safetensors has no {name}");
+            return new ReadOnlySpan<byte>(tensor.Data, checked((int)tensor.ByteLength));
+        }
+    }
+}
