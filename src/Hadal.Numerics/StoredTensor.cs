@@ -37,5 +37,13 @@ public sealed unsafe class StoredTensor(string name, DType dtype, long[] shape, 
         }
     }
 
+    /// <summary>Part of the bytes.</summary>
+    public ReadOnlySpan<byte> Slice(long offset, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, ByteLength - count, nameof(offset));
+        return new ReadOnlySpan<byte>(Data + offset, count);
+    }
+
     public override string ToString() => $"{Name} {DType} [{string.Join(", ", Shape)}] ({Origin})";
 }

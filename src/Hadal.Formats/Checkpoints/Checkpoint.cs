@@ -35,6 +35,9 @@ public sealed class Checkpoint : IDisposable
         _ => 0,
     };
 
+    /// <summary>A checkpoint from parts that lie elsewhere than on disk (embedded in a program). Takes over the tensors.</summary>
+    public static Checkpoint Of(string path, ITensorSource tensors, ModelConfig config) => new(path, tensors, config);
+
     /// <param name="path">A folder with config.json and *.safetensors, or a .gguf file (of a split model the first part).</param>
     /// <exception cref="HadalException">There is no usable checkpoint; the message says what was looked for.</exception>
     public static Checkpoint Open(string path)

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using Hadal.Numerics;
 
@@ -70,6 +71,22 @@ public sealed unsafe partial class MappedFile : IDisposable
             view?.Dispose();
             file?.Dispose();
             throw new HadalException($"{path}: cannot be opened: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A resource embedded in an assembly, as it lies in the mapped program file: nothing is copied.</summary>
+    /// <exception cref="HadalException">The assembly has no resource of this name.</exception>
+    public static MappedFile OfResource(Assembly assembly, string name)
+    {
+        if (assembly.GetManifestResourceStream(name) is not UnmanagedMemoryStream stream)
+        {
+            throw new HadalException($"{assembly.GetName().Name}: has no embedded resource '{name}'");
+        }
+
+        using (stream)
+        {
+            // The memory is the loaded program's own and outlives the stream.
+            return new MappedFile(name, null, null, stream.PositionPointer, stream.Length);
         }
     }
 

@@ -54,13 +54,20 @@ public sealed class SafetensorsCheckpoint : ITensorSource
         }
 
         Array.Sort(paths, StringComparer.Ordinal);
+        return Open(folder, paths.Select(SafetensorsFile.Open));
+    }
+
+    /// <summary>Files that together are one checkpoint; they are opened as the sequence is walked, and disposed with this.</summary>
+    /// <exception cref="HadalException">A tensor is in two of them.</exception>
+    public static SafetensorsCheckpoint Open(string folder, IEnumerable<SafetensorsFile> opened)
+    {
         var files = new List<SafetensorsFile>();
         try
         {
             var home = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
-            foreach (string path in paths)
+            foreach (SafetensorsFile file in opened)
             {
-                SafetensorsFile file = SafetensorsFile.Open(path);
+                string path = file.Path;
                 files.Add(file);
                 foreach (SafetensorsTensor t in file.Tensors)
                 {

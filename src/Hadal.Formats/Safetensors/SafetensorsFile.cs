@@ -35,9 +35,12 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public IReadOnlyCollection<SafetensorsTensor> Tensors => _tensors.Values;
 
     /// <exception cref="HadalException">The file is absent, unreadable or not valid safetensors.</exception>
-    public static SafetensorsFile Open(string path)
+    public static SafetensorsFile Open(string path) => Open(MappedFile.Open(path));
+
+    /// <summary>As <see cref="Open(string)"/>, over a file that is mapped already; it is disposed with this.</summary>
+    public static SafetensorsFile Open(MappedFile file)
     {
-        MappedFile file = MappedFile.Open(path);
+        string path = file.Path;
         try
         {
             if (file.Length < 8)

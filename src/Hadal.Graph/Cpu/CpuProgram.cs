@@ -40,6 +40,9 @@ public sealed unsafe class CpuProgram : IDisposable
 
     public long WeightBytes => _weights.ByteLength;
 
+    /// <summary>Bytes the operations read of a weight, scales included.</summary>
+    public long ByteLengthOf(WeightSpec spec) => spec.IsVector ? 4L * spec.Rows : CpuWeights.ByteLengthOf(_weights.Linear(spec));
+
     /// <summary>Runs every operation over the batch.</summary>
     /// <returns>[L, V] logits, valid until the next run of the step.</returns>
     public MatrixF32 Run(CpuStep step, StepBatch batch)

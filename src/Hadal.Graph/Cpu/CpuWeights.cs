@@ -77,6 +77,14 @@ public sealed unsafe class CpuWeights : IDisposable
     /// <summary>The matrix as linear operations and experts use it.</summary>
     public WeightMatrix Linear(WeightSpec spec) => _converted.TryGetValue(spec.Name, out WeightMatrix w) ? w : _matrices[spec.Name];
 
+    /// <summary>Bytes a linear operation or expert reads of this weight, scales included.</summary>
+    public static long ByteLengthOf(in WeightMatrix w) => w.ByteLength + (w.ScaleLayout switch
+    {
+        ScaleLayout.PerRow => 4L * w.Rows,
+        ScaleLayout.Block => 4L * w.ScaleStride * ((w.Rows + w.ScaleBlockRows - 1) / w.ScaleBlockRows),
+        _ => 0,
+    });
+
     /// <summary>The matrix as stored.</summary>
     public WeightMatrix Matrix(WeightSpec spec) => _matrices[spec.Name];
 

@@ -1,0 +1,39 @@
+namespace Hadal.Cli.Bench;
+
+internal sealed record BenchReport
+{
+    public required string Model { get; init; }
+
+    public required string Command { get; init; }
+
+    public required string Version { get; init; }
+
+    public required string Machine { get; init; }
+
+    public required int Threads { get; init; }
+
+    public required string InstructionSets { get; init; }
+
+    public required string WeightDtype { get; init; }
+
+    public required string Dtype { get; init; }
+
+    public required string KvDtype { get; init; }
+
+    public required string Fusion { get; init; }
+
+    public required double LoadSeconds { get; init; }
+
+    public required long WeightBytes { get; init; }
+
+    /// <summary>Bytes of weights that one decoded token reads.</summary>
+    public required long WeightBytesPerToken { get; init; }
+
+    public required double ReadBandwidthBeforeGBps { get; init; }
+
+    public required double ReadBandwidthAfterGBps { get; init; }
+
+    public required IReadOnlyList<BenchCase> Cases { get; init; }
+
+    public required long PeakMemoryBytes { get; init; }
+}

@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using Hadal.Graph.Cpu;
+using Hadal.Graph.Execution;
+
+namespace Hadal.Cli.Bench;
+
+/// <summary>Times steps of the model itself: prompts and decoding, without sampling or scheduling.</summary>
+internal sealed class ModelBench : IDisposable
+{
+    private readonly CpuModelRunner _runner;
+    private readonly StepBatch _batch;
+    private readonly Random _random = new(7);
+
+    public ModelBench(CpuModelRunner runner)
+    {
+        _runner = runner;
+        _batch = new StepBatch(runner.BlockSize);
+    }
+
+    public BenchCase Prefill(int tokens, int repeat, CancellationToken cancellationToken)
+    {
+        int[] ids = Tokens(tokens);
+        int[] table = Table(0, tokens);
+        List<double> seconds = [];
+        for (int r = -1; r < repeat; r++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            long start = Stopwatch.GetTimestamp();
+            _batch.Reset(1, table.Length);
+            _batch.AddSequence(ids, 0, table, LogitsWanted.Last);
+            _runner.Run(_batch);
+            if (r >= 0)
+            {
+                seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+            }
+        }
+
+        return Case("prefill", 1, 0, tokens, 1, seconds, null);
+    }
+
+    /// <param name="batch">Sequences.</param>
+    /// <param name="depth">Tokens in the pages beforehand.</param>
+    /// <param name="steps">Tokens to decode in each.</param>
+    /// <param name="repeat">Repetitions.</param>
+    /// <param name="bytesPerToken">Weight bytes a token reads, for the share of the bandwidth; null to leave that out.</param>
+    /// <param name="bandwidthGBps">Of this run.</param>
+    public BenchCase Decode(int batch, int depth, int steps, int repeat, long? bytesPerToken, double bandwidthGBps, CancellationToken cancellationToken)
+    {
+        int total = depth + steps;
+        int[][] tables = [.. Enumerable.Range(0, batch).Select(b => Table(b, total))];
+        int[] ids = Tokens(total);
+        // Fill the pages in pieces; what lies there is real, so attention does real work.
+        for (int b = 0; b < batch; b++)
+        {
+            for (int from = 0; from < depth; from += 512)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                int n = Math.Min(512, depth - from);
+                _batch.Reset(1, tables[b].Length);
+                _batch.AddSequence(ids.AsSpan(from, n), from, tables[b], LogitsWanted.None);
+                _runner.Run(_batch);
+            }
+        }
+
+        List<double> seconds = [];
+        for (int r = 0; r < repeat; r++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            for (int step = 0; step < steps; step++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                _batch.Reset(batch, tables[0].Length);
+                for (int b = 0; b < batch; b++)
+                {
+                    _batch.AddSequence(ids.AsSpan(depth + step, 1), depth + step, tables[b], LogitsWanted.Last);
+                }
+
+                _runner.Run(_batch);
+            }
+
+            seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        double? share = bytesPerToken is { } bytes && batch == 1 ? bytes * (steps / Median(seconds)) / (bandwidthGBps * 1e9) : null;
+        return Case("decode", batch, depth, batch * steps, steps, seconds, share);
+    }
+
+    public void Dispose() => _batch.Dispose();
+
+    private static BenchCase Case(string kind, int batch, int depth, int tokens, int steps, List<double> seconds, double? share)
+        => new(kind, batch, depth, tokens, tokens / Median(seconds), tokens / seconds.Min(), Median(seconds) * 1e3 / steps, share);
+
+    private static double Median(List<double> values)
+    {
+        List<double> sorted = [.. values.Order()];
+        int middle = sorted.Count / 2;
+        return sorted.Count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+
+    private int[] Tokens(int count)
+    {
+        int[] ids = new int[count];
+        for (int i = 0; i < count; i++)
+        {
+            ids[i] = _random.Next(_runner.VocabSize);
+        }
+
+        return ids;
+    }
+
+    private int[] Table(int sequence, int tokens)
+    {
+        int blocks = (tokens + _runner.BlockSize - 1) / _runner.BlockSize;
+        return [.. Enumerable.Range(sequence * blocks, blocks)];
+    }
+}

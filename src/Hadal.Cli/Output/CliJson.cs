@@ -1,0 +1,13 @@
+using System.Text.Json.Serialization;
+using Hadal.Cli.Bench;
+using Hadal.Cli.Verbs;
+
+namespace Hadal.Cli.Output;
+
+/// <summary>JSON of the <c>--json</c> outputs, without reflection.</summary>
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(EvalReport))]
+[JsonSerializable(typeof(InspectReport))]
+[JsonSerializable(typeof(ExplainReport))]
+internal sealed partial class CliJson : JsonSerializerContext;

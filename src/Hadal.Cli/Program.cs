@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Hadal.Cli.Output;
+using Hadal.Cli.Verbs;
+using Hadal.Numerics;
+
+namespace Hadal.Cli;
+
+/// <summary>
+/// Exit codes: 0 done; 1 it failed, and standard error says why; 2 the command line is wrong; 130 ended by Ctrl-C.
+/// </summary>
+internal static class Program
+{
+    public static async Task<int> Main(string[] args)
+    {
+        var root = new RootCommand("Hadal: run and optimise models of the DeepSeek family.\n\nMODEL is a Hugging Face folder, a .gguf file, or nothing: then the bundled demo model runs.")
+        {
+            RunCommand.Create(),
+            BenchCommand.Create(),
+            LogitsCommand.Create(),
+            EvalCommand.Create(),
+            ExplainCommand.Create(),
+            InspectCommand.Create(),
+        };
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
+            {
+                Terminal.Error(error.Message);
+            }
+
+            await Console.Error.WriteLineAsync($"Try: hadal {parsed.CommandResult.Command.Name} --help".Replace("hadal hadal", "hadal", StringComparison.Ordinal)).ConfigureAwait(false);
+            return 2;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+        }
+        catch (HadalException e)
+        {
+            Terminal.Error(e.Message);
+            return 1;
+        }
+        catch (OperationCanceledException)
+        {
+            return 130;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Terminal.Error(e.Message);
+            return 1;
+        }
+    }
+}

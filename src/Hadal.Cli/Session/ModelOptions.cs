@@ -1,0 +1,132 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Hadal.Graph.Cpu;
+using Hadal.Graph.Passes;
+using Hadal.Models.Loading;
+using Hadal.Models.Synthetic;
+using Hadal.Numerics;
+
+namespace Hadal.Cli.Session;
+
+/// <summary>The argument MODEL and the options of every verb that loads one.</summary>
+internal sealed class ModelOptions
+{
+    private readonly Argument<string?> _model = new("MODEL")
+    {
+        Description = "Hugging Face folder or .gguf file; nothing for the bundled demo model",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string?> _synthetic = new("--synthetic")
+    {
+        Description = $"Random weights of a true shape, to measure speed without a download: {string.Join(", ", SyntheticModels.Names)}",
+        HelpName = "NAME",
+    };
+
+    private readonly Option<int?> _layers = new("--layers") { Description = "Cut a synthetic model to this many layers", HelpName = "N" };
+
+    private readonly Option<string> _device = new("--device") { Description = "Where to run: cpu", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
+
+    private readonly Option<int> _threads = new("--threads") { Description = "Worker threads; 0 for one per processor", HelpName = "N" };
+
+    private readonly Option<string> _dtype = new("--dtype")
+    {
+        Description = "Activations: f32, or bf16 (every operation's result is rounded to bf16, and KV pages are bf16 unless --kv-dtype says otherwise)",
+        DefaultValueFactory = _ => "f32",
+    };
+
+    private readonly Option<string?> _kvDtype = new("--kv-dtype") { Description = "KV pages: f32 or bf16; by default as --dtype" };
+
+    private readonly Option<string> _weightDtype = new("--weight-dtype")
+    {
+        Description = "Weights of matmuls: stored (their own bits), or int8 (a scale per row, made while loading); for --synthetic also f32, bf16, fp8",
+        DefaultValueFactory = _ => "stored",
+    };
+
+    private readonly Option<string> _fusion = new("--fusion")
+    {
+        Description = $"Graph passes: none, default, or names: {string.Join(", ", FusionPlan.All.Select(p => p.Name))}, buffer-sharing",
+        DefaultValueFactory = _ => "default",
+        HelpName = "PASSES",
+    };
+
+    private readonly Option<int?> _maxContext = new("--max-context") { Description = "Longest sequence, in tokens; by default the model's own limit or what the KV pages hold", HelpName = "TOKENS" };
+
+    private readonly Option<string?> _kvMemory = new("--kv-memory") { Description = "Memory for KV pages, e.g. 2GiB or 512MiB; by default a quarter of this machine's", HelpName = "SIZE" };
+
+    private readonly Option<int> _blockSize = new("--block-size") { Description = "Tokens per KV page", DefaultValueFactory = _ => 16, HelpName = "TOKENS" };
+
+    public ModelOptions(Command command)
+    {
+        OneOf(_device, "cpu");
+        OneOf(_dtype, "f32", "bf16");
+        OneOf(_kvDtype, "f32", "bf16");
+        OneOf(_weightDtype, "stored", "int8", "f32", "bf16", "fp8");
+        InRange(_threads, 0, 1024);
+        InRange(_blockSize, 1, 1024);
+        command.Arguments.Add(_model);
+        foreach (Option option in new Option[] { _synthetic, _layers, _device, _threads, _dtype, _kvDtype, _weightDtype, _fusion, _maxContext, _kvMemory, _blockSize })
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    public string? Model(ParseResult parsed) => parsed.GetValue(_model);
+
+    public string? Synthetic(ParseResult parsed) => parsed.GetValue(_synthetic);
+
+    public int? Layers(ParseResult parsed) => parsed.GetValue(_layers);
+
+    public FusionPlan Fusion(ParseResult parsed) => FusionPlan.Parse(parsed.GetValue(_fusion)!);
+
+    public string WeightDtype(ParseResult parsed) => parsed.GetValue(_weightDtype)!;
+
+    public DType KvDType(ParseResult parsed) => Float(parsed.GetValue(_kvDtype) ?? parsed.GetValue(_dtype)!);
+
+    public string Dtype(ParseResult parsed) => parsed.GetValue(_dtype)!;
+
+    public LoadOptions LoadOptions(ParseResult parsed) => new()
+    {
+        Fusion = Fusion(parsed),
+        MaxContextLen = parsed.GetValue(_maxContext),
+        KvMemoryBytes = parsed.GetValue(_kvMemory) is { } text ? ByteSize.Parse(text, "--kv-memory") : null,
+        Cpu = new CpuOptions
+        {
+            Threads = parsed.GetValue(_threads),
+            ActivationDType = Float(parsed.GetValue(_dtype)!),
+            KvDType = KvDType(parsed),
+            BlockSize = parsed.GetValue(_blockSize),
+            Weights = WeightDtype(parsed) == "int8" ? WeightConversion.Int8 : WeightConversion.AsStored,
+        },
+    };
+
+    private static DType Float(string text) => text == "bf16" ? DType.Bf16 : DType.F32;
+
+    private static void OneOf(Option option, params string[] allowed)
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens)
+            {
+                if (!allowed.Contains(token.Value, StringComparer.Ordinal))
+                {
+                    result.AddError($"{option.Name} {token.Value}: allowed is {string.Join(", ", allowed)}");
+                }
+            }
+        });
+    }
+
+    private static void InRange(Option option, int min, int max)
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens)
+            {
+                if (int.TryParse(token.Value, out int n) && (n < min || n > max))
+                {
+                    result.AddError($"{option.Name} {token.Value}: allowed is {min} to {max}");
+                }
+            }
+        });
+    }
+}

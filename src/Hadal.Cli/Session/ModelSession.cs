@@ -1,0 +1,116 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Hadal.Cli.Output;
+using Hadal.Demo;
+using Hadal.Formats.Checkpoints;
+using Hadal.Formats.Config;
+using Hadal.Graph.Cpu;
+using Hadal.Graph.Ir;
+using Hadal.Models;
+using Hadal.Models.Loading;
+using Hadal.Models.Synthetic;
+using Hadal.Numerics;
+
+namespace Hadal.Cli.Session;
+
+/// <summary>The model a command line names, loaded, with everything that was opened for it.</summary>
+internal sealed class ModelSession : IDisposable
+{
+    private readonly ITensorSource _source;
+    private readonly Checkpoint? _checkpoint;
+
+    private ModelSession(string name, ITensorSource source, Checkpoint? checkpoint, LoadedModel model, TimeSpan loadTime)
+    {
+        Name = name;
+        _source = source;
+        _checkpoint = checkpoint;
+        Model = model;
+        LoadTime = loadTime;
+    }
+
+    /// <summary>For people and for the API: the folder's or file's name, the shape's, or the demo's.</summary>
+    public string Name { get; }
+
+    public LoadedModel Model { get; }
+
+    public ModelConfig Config => Model.Config;
+
+    public CpuModelRunner Runner => Model.Runner;
+
+    /// <summary>Null for synthetic weights.</summary>
+    public Checkpoint? Checkpoint => _checkpoint;
+
+    public TimeSpan LoadTime { get; }
+
+    /// <summary>The configuration alone, and the checkpoint where there is one.</summary>
+    public static (string Name, ModelConfig Config, Checkpoint? Checkpoint) Open(ModelOptions options, ParseResult parsed)
+    {
+        string? model = options.Model(parsed);
+        if (options.Synthetic(parsed) is { } synthetic)
+        {
+            return model is null
+                ? (synthetic, SyntheticModels.Find(synthetic, options.Layers(parsed)), null)
+                : throw new HadalException($"Both MODEL ({model}) and --synthetic {synthetic} are given; give one.");
+        }
+
+        if (options.Layers(parsed) is not null)
+        {
+            throw new HadalException("--layers cuts a --synthetic model; a real one would only talk nonsense.");
+        }
+
+        Checkpoint checkpoint = model is null ? DemoModel.Open() : Checkpoint.Open(model);
+        string name = model is null ? DemoModel.Name : Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));
+        return (name, checkpoint.Config, checkpoint);
+    }
+
+    public static ModelSession Load(ModelOptions options, ParseResult parsed, CancellationToken cancellationToken, Func<LoadOptions, LoadOptions>? adjust = null)
+    {
+        (string name, ModelConfig config, Checkpoint? checkpoint) = Open(options, parsed);
+        ITensorSource? source = checkpoint?.Tensors;
+        try
+        {
+            var clock = Stopwatch.StartNew();
+            LoadOptions load = options.LoadOptions(parsed);
+            load = adjust?.Invoke(load) ?? load;
+            if (source is null)
+            {
+                (source, config, load) = Synthesize(config, options.WeightDtype(parsed), load);
+            }
+            else if (options.WeightDtype(parsed) is not ("stored" or "int8"))
+            {
+                throw new HadalException($"--weight-dtype {options.WeightDtype(parsed)} is for --synthetic; a checkpoint is computed with as stored, or as int8.");
+            }
+
+            using var bar = new LoadProgressBar();
+            LoadedModel model = ModelLoader.Load(config, source, load, bar, cancellationToken);
+            return new ModelSession(name, source, checkpoint, model, clock.Elapsed);
+        }
+        catch
+        {
+            source?.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        _source.Dispose();
+    }
+
+    private static (ITensorSource Source, ModelConfig Config, LoadOptions Load) Synthesize(ModelConfig config, string weightDtype, LoadOptions load)
+    {
+        ModelGraph graph = ModelCatalog.Find(config).Build(config);
+        DType dtype = weightDtype switch
+        {
+            "f32" => DType.F32,
+            "bf16" => DType.Bf16,
+            "fp8" => DType.F8E4M3,
+            "int8" => DType.I8,
+            _ => config.Fp8BlockSize is null ? DType.Bf16 : DType.F8E4M3,
+        };
+        var source = new SyntheticTensors(graph, dtype);
+        // The weights are made in the type asked for; nothing is left to convert.
+        return (source, config with { Fp8BlockSize = source.Fp8BlockSize }, load with { Cpu = load.Cpu with { Weights = WeightConversion.AsStored, Preload = false } });
+    }
+}

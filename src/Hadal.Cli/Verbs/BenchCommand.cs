@@ -1,0 +1,161 @@
+using System.CommandLine;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using System.Text.Json;
+using Hadal.Cli.Bench;
+using Hadal.Cli.Output;
+using Hadal.Cli.Session;
+using Hadal.Graph.Ir;
+using Hadal.Graph.Ir.Ops;
+using Hadal.Numerics;
+
+namespace Hadal.Cli.Verbs;
+
+/// <summary><c>hadal bench</c>: tokens a second of prompts and decoding, as JSON.</summary>
+internal static class BenchCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("bench", """
+            Measure tokens a second of prompts and of decoding. The result is JSON on standard output; a table goes to standard error.
+
+            The read bandwidth of the machine is measured before and after, since decoding is bound by it.
+
+            Examples:
+              hadal bench
+              hadal bench --synthetic deepseek-r1-distill-qwen-1.5b --weight-dtype int8 --prompt 512 --decode 128
+              hadal bench --synthetic deepseek-v2-lite --layers 8 --batch 1,4,16 --depth 0,2048
+            """);
+        var model = new ModelOptions(command);
+        var prompt = new Option<int[]>("--prompt") { Description = "Prompt lengths; 0 for none", DefaultValueFactory = _ => [512], CustomParser = Ints, HelpName = "TOKENS,…" };
+        var decode = new Option<int>("--decode") { Description = "Tokens to decode; 0 for none", DefaultValueFactory = _ => 64, HelpName = "TOKENS" };
+        var batch = new Option<int[]>("--batch") { Description = "Sequences decoded at once", DefaultValueFactory = _ => [1], CustomParser = Ints, HelpName = "N,…" };
+        var depth = new Option<int[]>("--depth") { Description = "Tokens in the pages before decoding begins", DefaultValueFactory = _ => [16], CustomParser = Ints, HelpName = "TOKENS,…" };
+        var repeat = new Option<int>("--repeat") { Description = "Repetitions; the median counts", DefaultValueFactory = _ => 3, HelpName = "N" };
+        foreach (Option option in new Option[] { prompt, decode, batch, depth, repeat })
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, ct) => Task.FromResult(Run(
+            parsed, model, parsed.GetValue(prompt)!, parsed.GetValue(decode), parsed.GetValue(batch)!, parsed.GetValue(depth)!, parsed.GetValue(repeat), ct)));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, ModelOptions options, int[] prompts, int decode, int[] batches, int[] depths, int repeat, CancellationToken cancellationToken)
+    {
+        if (repeat < 1 || decode < 0 || prompts.Any(p => p < 0) || batches.Any(b => b < 1) || depths.Any(d => d < 0))
+        {
+            throw new HadalException("--repeat and --batch must be at least 1; --prompt, --decode and --depth at least 0.");
+        }
+
+        int longest = Math.Max(prompts.Max(), depths.Max() + decode);
+        using ModelSession session = ModelSession.Load(options, parsed, cancellationToken, load => load with
+        {
+            // Pages for what will be measured and no more: peak memory is one of the results.
+            MaxContextLen = load.MaxContextLen ?? Math.Max(longest, 1),
+            MaxSequences = Math.Max(batches.Max(), 1),
+            KvMemoryBytes = load.KvMemoryBytes ?? long.MaxValue,
+        });
+        double before = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
+        long bytesPerToken = WeightBytesPerToken(session);
+        using var bench = new ModelBench(session.Runner);
+        List<BenchCase> cases = [];
+        foreach (int prompt in prompts.Where(p => p > 0))
+        {
+            Add(bench.Prefill(prompt, repeat, cancellationToken));
+        }
+
+        foreach (int depth in depths)
+        {
+            foreach (int batch in batches)
+            {
+                if (decode > 0)
+                {
+                    Add(bench.Decode(batch, depth, decode, repeat, bytesPerToken, before, cancellationToken));
+                }
+            }
+        }
+
+        double after = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
+        var report = new BenchReport
+        {
+            Model = session.Name,
+            Command = "hadal " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)),
+            Version = typeof(BenchCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
+            Machine = Machine(),
+            Threads = session.Runner.Program.Pool.NumWorkers,
+            InstructionSets = Avx512F.IsSupported ? "avx512" : Avx2.IsSupported ? "avx2" : "baseline",
+            WeightDtype = options.WeightDtype(parsed),
+            Dtype = options.Dtype(parsed),
+            KvDtype = options.KvDType(parsed) == DType.Bf16 ? "bf16" : "f32",
+            Fusion = options.Fusion(parsed).Name,
+            LoadSeconds = session.LoadTime.TotalSeconds,
+            WeightBytes = session.Runner.Program.WeightBytes,
+            WeightBytesPerToken = bytesPerToken,
+            ReadBandwidthBeforeGBps = before,
+            ReadBandwidthAfterGBps = after,
+            Cases = cases,
+            PeakMemoryBytes = ProcessMemory.PeakBytes(),
+        };
+        Console.WriteLine(JsonSerializer.Serialize(report, CliJson.Default.BenchReport));
+        return 0;
+
+        void Add(BenchCase c)
+        {
+            cases.Add(c);
+            string share = c.BandwidthShare is { } s ? $"  {s:P0} of {before:0} GB/s" : "";
+            Terminal.Note($"{c.Kind,-8} batch {c.Batch,3}  depth {c.Depth,6}  {c.TokensPerSecond,9:0.0} tokens/s  {c.MillisecondsPerStep,9:0.00} ms a step{share}");
+        }
+    }
+
+    /// <summary>Weights that one token reads: everything but the experts it does not choose and the embedding's other rows.</summary>
+    private static long WeightBytesPerToken(ModelSession session)
+    {
+        long bytes = 0;
+        foreach (Node node in session.Model.Graph.Nodes)
+        {
+            long all = node.Op.Weights.Sum(session.Runner.Program.ByteLengthOf);
+            bytes += node.Op switch
+            {
+                ExpertsOp => all / session.Config.Moe!.NumRoutedExperts * session.Config.Moe.NumExpertsPerTok,
+                EmbedOp embed => all / embed.Weight.Rows,
+                _ => all,
+            };
+        }
+
+        return bytes;
+    }
+
+    private static string Machine()
+    {
+        string cpu = OperatingSystem.IsLinux()
+            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[^1].Trim() ?? "unknown processor"
+            : RuntimeInformation.ProcessArchitecture.ToString();
+        return $"{cpu}, {Environment.ProcessorCount} processors, {RuntimeInformation.OSDescription}";
+    }
+
+    private static int[]? Ints(System.CommandLine.Parsing.ArgumentResult result)
+    {
+        var list = new List<int>();
+        foreach (string part in string.Join(',', result.Tokens.Select(t => t.Value)).Split(',', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!int.TryParse(part, out int n))
+            {
+                result.AddError($"'{part}' is not a whole number");
+                return null;
+            }
+
+            list.Add(n);
+        }
+
+        if (list.Count == 0)
+        {
+            result.AddError("give at least one number");
+            return null;
+        }
+
+        return [.. list];
+    }
+}

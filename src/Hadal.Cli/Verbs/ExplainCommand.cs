@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Text.Json;
+using Hadal.Cli.Output;
+using Hadal.Cli.Session;
+using Hadal.Formats.Checkpoints;
+using Hadal.Formats.Config;
+using Hadal.Graph.Ir;
+using Hadal.Graph.Passes;
+using Hadal.Graph.Planning;
+using Hadal.Models;
+
+namespace Hadal.Cli.Verbs;
+
+/// <summary><c>hadal explain</c>: what the compiler makes of a model, and why.</summary>
+internal static class ExplainCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("explain", """
+            Show what the compiler makes of a model: each pass with the places it changed and why, the operations that run, and the memory of activations.
+
+            Operations of equal layers are shown once; --all shows every one.
+
+            Examples:
+              hadal explain
+              hadal explain --fusion none
+              hadal explain --synthetic deepseek-v3 --fusion default,-mla-absorption
+            """);
+        var model = new ModelOptions(command);
+        var all = new Option<bool>("--all") { Description = "Show the operations of every layer" };
+        var json = new Option<bool>("--json") { Description = "Print JSON" };
+        command.Options.Add(all);
+        command.Options.Add(json);
+        command.SetAction(parsed => Run(parsed, model, parsed.GetValue(all), parsed.GetValue(json)));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, ModelOptions options, bool all, bool json)
+    {
+        (string name, ModelConfig config, Checkpoint? checkpoint) = ModelSession.Open(options, parsed);
+        using (checkpoint)
+        {
+            ModelGraph graph = ModelCatalog.Find(config).Build(config);
+            int before = graph.Nodes.Count;
+            FusionPlan fusion = options.Fusion(parsed);
+            IReadOnlyList<(IGraphPass Pass, int Changes)> passes = fusion.Apply(graph);
+            BufferPlan plan = BufferPlanner.Plan(graph, fusion.ShareBuffers);
+            var report = new ExplainReport
+            {
+                Model = name,
+                Fusion = fusion.Name,
+                NodesBefore = before,
+                NodesAfter = graph.Nodes.Count,
+                Passes = [.. passes.Select(p => new ExplainReport.PassLine(p.Pass.Name, p.Changes, p.Pass.Why))],
+                Program = [.. all || json ? graph.Nodes.Select(n => n.ToString()) : Folded(graph)],
+                NaiveBytesPerToken = plan.NaiveBytesPerToken,
+                PlannedBytesPerToken = plan.BytesPerRow[RowSymbol.Tokens],
+                LowerBoundBytesPerToken = plan.LowerBoundBytesPerToken,
+            };
+            if (json)
+            {
+                Console.WriteLine(JsonSerializer.Serialize(report, CliJson.Default.ExplainReport));
+                return 0;
+            }
+
+            Console.WriteLine($"{name}: {before} operations, {graph.Nodes.Count} after --fusion {fusion.Name}");
+            foreach (ExplainReport.PassLine pass in report.Passes)
+            {
+                Console.WriteLine($"  {pass.Name,-20} {pass.Changes,5} ×  {pass.Why}");
+            }
+
+            Console.WriteLine();
+            foreach (string line in report.Program)
+            {
+                Console.WriteLine(line);
+            }
+
+            Console.WriteLine();
+            Console.WriteLine($"activations a token: {Terminal.Bytes(report.NaiveBytesPerToken)} with a buffer each, {Terminal.Bytes(report.PlannedBytesPerToken)} planned, {Terminal.Bytes(report.LowerBoundBytesPerToken)} at least");
+        }
+
+        return 0;
+    }
+
+    /// <summary>Runs of layers whose operations are the same stand as one.</summary>
+    private static IEnumerable<string> Folded(ModelGraph graph)
+    {
+        List<(string Scope, List<Node> Nodes)> groups = [];
+        foreach (Node node in graph.Nodes)
+        {
+            if (groups.Count == 0 || groups[^1].Scope != node.Scope)
+            {
+                groups.Add((node.Scope, []));
+            }
+
+            groups[^1].Nodes.Add(node);
+        }
+
+        for (int i = 0; i < groups.Count;)
+        {
+            int same = 1;
+            while (i + same < groups.Count && Signature(groups[i].Nodes).SequenceEqual(Signature(groups[i + same].Nodes), StringComparer.Ordinal))
+            {
+                same++;
+            }
+
+            yield return same == 1 ? groups[i].Scope : $"{groups[i].Scope} … {groups[i + same - 1].Scope} ({same} alike)";
+            foreach (Node node in groups[i].Nodes)
+            {
+                yield return $"  {string.Join(", ", node.Outputs.Select(o => o.ToString())),-28} <- {node.Op.Name}({string.Join(", ", node.Inputs.Select(v => v.ToString()))})";
+            }
+
+            i += same;
+        }
+    }
+
+    private static IEnumerable<string> Signature(List<Node> nodes)
+        => nodes.Select(n => $"{n.Op.Name}/{string.Join(',', n.Outputs.Select(o => o.Columns))}/{string.Join(',', n.Inputs.Select(i => i.Columns))}");
+}
