@@ -1,0 +1,12 @@
+using Hadal.Kernels.Simd;
+
+namespace Hadal.Kernels.Weights;
+
+/// <summary>Decodes one vector of a plain (not block) stored type in registers, without scales.</summary>
+internal unsafe interface IWeightLoader
+{
+    /// <summary>Elements column … column + TSimd.Count - 1 of the row at <paramref name="row"/>.</summary>
+    static abstract TV Load<TV, TSimd>(byte* row, nint column)
+        where TV : struct
+        where TSimd : struct, ISimd<TV>;
+}

@@ -1,0 +1,269 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Hadal.Kernels.Simd;
+using Hadal.Numerics;
+
+namespace Hadal.Kernels.Weights;
+
+public static unsafe partial class WeightDecoder
+{
+    internal static void DecodeRowSimd<TV, TSimd>(in WeightMatrix w, int row, int firstColumn, int count, float* destination)
+        where TV : struct
+        where TSimd : struct, ISimd<TV>
+    {
+        switch (w.DType)
+        {
+            case DType.F32:
+                DecodePlain<TV, TSimd, WeightLoaders.F32>(w, row, firstColumn, count, destination);
+                break;
+            case DType.F16:
+                DecodePlain<TV, TSimd, WeightLoaders.F16>(w, row, firstColumn, count, destination);
+                break;
+            case DType.Bf16:
+                DecodePlain<TV, TSimd, WeightLoaders.Bf16>(w, row, firstColumn, count, destination);
+                break;
+            case DType.F8E4M3:
+                DecodePlain<TV, TSimd, WeightLoaders.F8E4M3>(w, row, firstColumn, count, destination);
+                break;
+            case DType.F8E5M2:
+                DecodePlain<TV, TSimd, WeightLoaders.F8E5M2>(w, row, firstColumn, count, destination);
+                break;
+            case DType.I8:
+                DecodePlain<TV, TSimd, WeightLoaders.I8>(w, row, firstColumn, count, destination);
+                break;
+            default:
+                // Blocks are unpacked in byte lanes, which without AVX2 would be emulated one byte at a time; scales beside block types are unheard of.
+                int block = w.DType.BlockElements;
+                if (!Simd256.IsSupported || w.ScaleLayout != ScaleLayout.None || !w.DType.IsBlock || firstColumn % block != 0 || count % block != 0)
+                {
+                    DecodeRowReference(w, row, firstColumn, count, destination);
+                    break;
+                }
+
+                DecodeBlocks(w.DType, w.Row(row) + ((nint)(firstColumn / block) * w.DType.BlockBytes), count / block, destination);
+                break;
+        }
+    }
+
+    private static void DecodePlain<TV, TSimd, TLoader>(in WeightMatrix w, int row, int firstColumn, int count, float* destination)
+        where TV : struct
+        where TSimd : struct, ISimd<TV>
+        where TLoader : struct, IWeightLoader
+    {
+        byte* data = w.Row(row);
+        int end = firstColumn + count;
+        float* column0 = destination - firstColumn;
+        for (int k = firstColumn; k < end;)
+        {
+            int segmentEnd = w.ScaleLayout == ScaleLayout.Block
+                ? (int)Math.Min(end, ((long)(k / w.ScaleBlockColumns) + 1) * w.ScaleBlockColumns)
+                : end;
+            TV scale = TSimd.Broadcast(Scale(w, row, k));
+            for (; k <= segmentEnd - TSimd.Count; k += TSimd.Count)
+            {
+                TSimd.Store(TSimd.Multiply(TLoader.Load<TV, TSimd>(data, k), scale), column0 + k);
+            }
+
+            if (k < segmentEnd)
+            {
+                DecodeRowReference(w, row, k, segmentEnd - k, column0 + k);
+                k = segmentEnd;
+            }
+        }
+    }
+
+    private static void DecodeBlocks(DType dtype, byte* b, int numBlocks, float* y)
+    {
+        switch (dtype)
+        {
+            case DType.Q8_0:
+                for (; numBlocks > 0; numBlocks--, b += 34, y += 32)
+                {
+                    StoreScaled(Vector256.Load((sbyte*)(b + 2)), HalfAt(b), y);
+                }
+
+                break;
+            case DType.Q4_0:
+                for (; numBlocks > 0; numBlocks--, b += 18, y += 32)
+                {
+                    StoreScaled(Nibbles32(b + 2).AsSByte() - Vector256.Create((sbyte)8), HalfAt(b), y);
+                }
+
+                break;
+            case DType.Q4_1:
+                for (; numBlocks > 0; numBlocks--, b += 20, y += 32)
+                {
+                    StoreAffine(Nibbles32(b + 4), HalfAt(b), HalfAt(b + 2), y);
+                }
+
+                break;
+            case DType.Q5_0:
+                for (; numBlocks > 0; numBlocks--, b += 22, y += 32)
+                {
+                    StoreScaled((Nibbles32(b + 6) | FifthBits(b + 2)).AsSByte() - Vector256.Create((sbyte)16), HalfAt(b), y);
+                }
+
+                break;
+            case DType.Q5_1:
+                for (; numBlocks > 0; numBlocks--, b += 24, y += 32)
+                {
+                    StoreAffine(Nibbles32(b + 8) | FifthBits(b + 4), HalfAt(b), HalfAt(b + 2), y);
+                }
+
+                break;
+            case DType.Q4_K:
+                for (; numBlocks > 0; numBlocks--, b += 144, y += 256)
+                {
+                    DecodeQ4K(b, y);
+                }
+
+                break;
+            case DType.Q5_K:
+                for (; numBlocks > 0; numBlocks--, b += 176, y += 256)
+                {
+                    DecodeQ5K(b, y);
+                }
+
+                break;
+            default:
+                for (; numBlocks > 0; numBlocks--, b += 210, y += 256)
+                {
+                    DecodeQ6K(b, y);
+                }
+
+                break;
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void DecodeQ4K(byte* b, float* y)
+    {
+        float* scales = stackalloc float[16];
+        ScalesAndMins(b, scales);
+        Vector256<byte> low = Vector256.Create((byte)15);
+        for (int j = 0; j < 4; j++, y += 64)
+        {
+            Vector256<byte> q = Vector256.Load(b + 16 + (j * 32));
+            StoreAffine(q & low, scales[2 * j], scales[8 + (2 * j)], y);
+            StoreAffine((q >> 4) & low, scales[(2 * j) + 1], scales[9 + (2 * j)], y + 32);
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void DecodeQ5K(byte* b, float* y)
+    {
+        float* scales = stackalloc float[16];
+        ScalesAndMins(b, scales);
+        Vector256<byte> low = Vector256.Create((byte)15);
+        Vector256<byte> fifth = Vector256.Create((byte)16);
+        Vector256<byte> high = Vector256.Load(b + 16);
+        for (int j = 0; j < 4; j++, y += 64, high >>= 2)
+        {
+            Vector256<byte> q = Vector256.Load(b + 48 + (j * 32));
+            StoreAffine((q & low) | ((high << 4) & fifth), scales[2 * j], scales[8 + (2 * j)], y);
+            StoreAffine(((q >> 4) & low) | ((high << 3) & fifth), scales[(2 * j) + 1], scales[9 + (2 * j)], y + 32);
+        }
+    }
+
+    private static void DecodeQ6K(byte* b, float* y)
+    {
+        float d = HalfAt(b + 208);
+        sbyte* scales = (sbyte*)(b + 192);
+        Vector256<byte> low = Vector256.Create((byte)15);
+        Vector256<byte> pair = Vector256.Create((byte)0x30);
+        Vector256<sbyte> offset = Vector256.Create((sbyte)32);
+        for (int half = 0; half < 2; half++, b += 64, scales += 8, y += 128)
+        {
+            Vector256<byte> q0 = Vector256.Load(b);
+            Vector256<byte> q1 = Vector256.Load(b + 32);
+            Vector256<byte> high = Vector256.Load(b + 128 - (half * 32));
+            StoreScaled(((q0 & low) | ((high << 4) & pair)).AsSByte() - offset, d * scales[0], d * scales[1], y);
+            StoreScaled(((q1 & low) | ((high << 2) & pair)).AsSByte() - offset, d * scales[2], d * scales[3], y + 32);
+            StoreScaled((((q0 >> 4) & low) | (high & pair)).AsSByte() - offset, d * scales[4], d * scales[5], y + 64);
+            StoreScaled((((q1 >> 4) & low) | ((high >> 2) & pair)).AsSByte() - offset, d * scales[6], d * scales[7], y + 96);
+        }
+    }
+
+    // scales[0..8) = d · scale_j, scales[8..16) = -dmin · min_j; both exact (11 bits times 6). The same bytes as ScaleAndMin, four at a time.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ScalesAndMins(byte* b, float* scales)
+    {
+        uint s = *(uint*)(b + 4);
+        uint m = *(uint*)(b + 8);
+        uint both = *(uint*)(b + 12);
+        Vector128<byte> packed = Vector128.Create(
+            s & 0x3F3F3F3F,
+            (both & 0x0F0F0F0F) | ((s >> 2) & 0x30303030),
+            m & 0x3F3F3F3F,
+            ((both >> 4) & 0x0F0F0F0F) | ((m >> 2) & 0x30303030)).AsByte();
+        (Vector128<ushort> scale, Vector128<ushort> min) = Vector128.Widen(packed);
+        (Vector256.ConvertToSingle(Vector256.WidenLower(scale.ToVector256()).AsInt32()) * Vector256.Create(HalfAt(b))).Store(scales);
+        (Vector256.ConvertToSingle(Vector256.WidenLower(min.ToVector256()).AsInt32()) * Vector256.Create(-HalfAt(b + 2))).Store(scales + 8);
+    }
+
+    // 16 bytes: elements 0…15 in the low nibbles, 16…31 in the high ones.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> Nibbles32(byte* quants)
+    {
+        Vector128<byte> q = Vector128.Load(quants);
+        return Vector256.Create(q & Vector128.Create((byte)15), (q >> 4) & Vector128.Create((byte)15));
+    }
+
+    // Bit i of the 32 becomes 16 in byte i: each byte of the word is spread over its eight lanes and tested against that lane's bit.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> FifthBits(byte* bits)
+    {
+        Vector256<byte> spread = Vector256.Shuffle(
+            Vector256.Create(*(uint*)bits).AsByte(),
+            Vector256.Create((byte)0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 18, 19, 19, 19, 19, 19, 19, 19, 19));
+        Vector256<byte> lane = Vector256.Create(0x8040201008040201UL).AsByte();
+        return Vector256.Equals(spread & lane, lane) & Vector256.Create((byte)16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreScaled(Vector256<sbyte> q, float scale, float* y) => StoreScaled(q, scale, scale, y);
+
+    // q · scale is exact for every block type (at most 24 significant bits), so a fused or a separate multiply are the same.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreScaled(Vector256<sbyte> q, float scale0, float scale1, float* y)
+    {
+        (Vector256<short> q0, Vector256<short> q1) = Vector256.Widen(q);
+        if (Simd512.IsSupported)
+        {
+            (Vector512.ConvertToSingle(Vector512.WidenLower(q0.ToVector512())) * Vector512.Create(scale0)).Store(y);
+            (Vector512.ConvertToSingle(Vector512.WidenLower(q1.ToVector512())) * Vector512.Create(scale1)).Store(y + 16);
+            return;
+        }
+
+        (Vector256<int> a, Vector256<int> b) = Vector256.Widen(q0);
+        (Vector256<int> c, Vector256<int> d) = Vector256.Widen(q1);
+        (Vector256.ConvertToSingle(a) * Vector256.Create(scale0)).Store(y);
+        (Vector256.ConvertToSingle(b) * Vector256.Create(scale0)).Store(y + 8);
+        (Vector256.ConvertToSingle(c) * Vector256.Create(scale1)).Store(y + 16);
+        (Vector256.ConvertToSingle(d) * Vector256.Create(scale1)).Store(y + 24);
+    }
+
+    // q · scale + min, where q · scale is exact: the one rounding is the addition's, as in the reference.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreAffine(Vector256<byte> q, float scale, float min, float* y)
+    {
+        (Vector256<ushort> q0, Vector256<ushort> q1) = Vector256.Widen(q);
+        if (Simd512.IsSupported)
+        {
+            Vector512<float> scale512 = Vector512.Create(scale);
+            Vector512<float> min512 = Vector512.Create(min);
+            Simd512.MultiplyAdd(Vector512.ConvertToSingle(Vector512.WidenLower(q0.ToVector512()).AsInt32()), scale512, min512).Store(y);
+            Simd512.MultiplyAdd(Vector512.ConvertToSingle(Vector512.WidenLower(q1.ToVector512()).AsInt32()), scale512, min512).Store(y + 16);
+            return;
+        }
+
+        Vector256<float> scale256 = Vector256.Create(scale);
+        Vector256<float> min256 = Vector256.Create(min);
+        (Vector256<uint> a, Vector256<uint> b) = Vector256.Widen(q0);
+        (Vector256<uint> c, Vector256<uint> d) = Vector256.Widen(q1);
+        Simd256.MultiplyAdd(Vector256.ConvertToSingle(a.AsInt32()), scale256, min256).Store(y);
+        Simd256.MultiplyAdd(Vector256.ConvertToSingle(b.AsInt32()), scale256, min256).Store(y + 8);
+        Simd256.MultiplyAdd(Vector256.ConvertToSingle(c.AsInt32()), scale256, min256).Store(y + 16);
+        Simd256.MultiplyAdd(Vector256.ConvertToSingle(d.AsInt32()), scale256, min256).Store(y + 24);
+    }
+}
