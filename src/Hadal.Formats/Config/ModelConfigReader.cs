@@ -35,15 +35,15 @@ public static class ModelConfigReader
     /// <param name="generationConfig">The bytes of generation_config.json, or null.</param>
     /// <param name="configFile">Name of the first for messages.</param>
     /// <param name="generationFile">Name of the second for messages.</param>
-    public static ModelConfig FromJson(ReadOnlyMemory<byte> config, ReadOnlyMemory<byte>? generationConfig = null, string configFile = ConfigName, string generationFile = GenerationConfigName)
+    public static ModelConfig FromJson(byte[] config, byte[]? generationConfig = null, string configFile = ConfigName, string generationFile = GenerationConfigName)
     {
         ModelConfig model = Parse(config, configFile, Read);
-        return generationConfig is { } bytes ? Parse(bytes, generationFile, g => WithGenerationConfig(model, g)) : model;
+        return generationConfig is null ? model : Parse(generationConfig, generationFile, g => WithGenerationConfig(model, g));
     }
 
-    private static ModelConfig Parse(ReadOnlyMemory<byte> json, string file, Func<ConfigObject, ModelConfig> read)
+    private static ModelConfig Parse(byte[] json, string file, Func<ConfigObject, ModelConfig> read)
     {
-        if (!Utf8.IsValid(json.Span))
+        if (!Utf8.IsValid(json))
         {
             throw new HadalException($"{file}: is not valid UTF-8");
         }

@@ -154,7 +154,9 @@ public sealed unsafe class GgufCheckpoint : ITensorSource
         }
 
         long n = value.AsInteger();
-        return n is >= 0 and <= 99999 or > 99999 && key == "split.tensors.count" ? n : throw new HadalException($"{file.Path}: metadata '{key}' is {n}, expected 0 to 99999");
+        // Five digits in the file names; tensors there may be more of.
+        long max = key == "split.tensors.count" ? int.MaxValue : 99999;
+        return n >= 0 && n <= max ? n : throw new HadalException($"{file.Path}: metadata '{key}' is {n}, expected 0 to {max}");
     }
 
     private void MapTensors()
