@@ -1,0 +1,8 @@
+namespace Hadal.Formats.Tokenization.Patterns;
+
+internal enum RepeatMode
+{
+    Greedy,
+    Lazy,
+    Possessive,
+}
