@@ -1,0 +1,23 @@
+using Hadal.Engine.Stopping;
+
+namespace Hadal.Engine.Requests;
+
+/// <summary>A request that passed every check, with what was worked out on the way.</summary>
+internal sealed record AdmittedRequest
+{
+    public required string Id { get; init; }
+
+    public required int[] PromptTokens { get; init; }
+
+    public required SamplingParams Parameters { get; init; }
+
+    public required int MaxTokens { get; init; }
+
+    public required int[] EndIds { get; init; }
+
+    public required StopStrings? StopStrings { get; init; }
+
+    public required Func<bool, ITextDecoder>? CreateDecoder { get; init; }
+
+    public required ulong Seed { get; init; }
+}
