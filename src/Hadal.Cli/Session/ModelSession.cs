@@ -4,6 +4,7 @@ using Hadal.Cli.Output;
 using Hadal.Demo;
 using Hadal.Formats.Checkpoints;
 using Hadal.Formats.Config;
+using Hadal.Formats.Tokenization;
 using Hadal.Graph.Cpu;
 using Hadal.Graph.Ir;
 using Hadal.Models;
@@ -91,6 +92,9 @@ internal sealed class ModelSession : IDisposable
             throw;
         }
     }
+
+    /// <exception cref="HadalException">Synthetic weights have no tokenizer.</exception>
+    public ITokenizer RequireTokenizer() => throw new HadalException("not yet");
 
     public void Dispose()
     {

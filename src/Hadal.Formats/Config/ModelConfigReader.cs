@@ -22,12 +22,7 @@ public static class ModelConfigReader
         }
 
         string generationPath = Path.Combine(folder, GenerationConfigName);
-        ReadOnlyMemory<byte>? generation = null; // Not by a conditional expression: there null would convert to an empty memory.
-        if (File.Exists(generationPath))
-        {
-            generation = JsonFile.ReadAllBytes(generationPath, ConfigLimits.FileBytes);
-        }
-
+        byte[]? generation = File.Exists(generationPath) ? JsonFile.ReadAllBytes(generationPath, ConfigLimits.FileBytes) : null;
         return FromJson(JsonFile.ReadAllBytes(path, ConfigLimits.FileBytes), generation, path, generationPath);
     }
 
