@@ -97,8 +97,7 @@ public sealed class Checkpoint : IDisposable
     {
         if (!File.Exists(System.IO.Path.Combine(path, ModelConfigReader.ConfigName)))
         {
-            string[] ggufs = Directory.GetFiles(path, "*.gguf");
-            Array.Sort(ggufs, StringComparer.Ordinal);
+            string[] ggufs = FolderFiles.Matching(path, "*.gguf");
             if (ggufs.Length > 0)
             {
                 // One model, whole or split; of several the user must choose.

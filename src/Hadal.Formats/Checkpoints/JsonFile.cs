@@ -20,7 +20,7 @@ internal static class JsonFile
             stream.ReadExactly(bytes);
             return bytes is [0xEF, 0xBB, 0xBF, ..] ? bytes[3..] : bytes;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new HadalException($"{path}: cannot be read: {e.Message}", e);
         }

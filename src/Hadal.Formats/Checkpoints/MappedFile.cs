@@ -47,11 +47,12 @@ public sealed unsafe partial class MappedFile : IDisposable
     /// <exception cref="HadalException">The file does not exist, is a folder or may not be read.</exception>
     public static MappedFile Open(string path)
     {
+        FileStream? stream = null;
         MemoryMappedFile? file = null;
         MemoryMappedViewAccessor? view = null;
         try
         {
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
             long length = stream.Length;
             if (length == 0)
             {
@@ -70,6 +71,7 @@ public sealed unsafe partial class MappedFile : IDisposable
         {
             view?.Dispose();
             file?.Dispose();
+            stream?.Dispose();
             throw new HadalException($"{path}: cannot be opened: {e.Message}", e);
         }
     }

@@ -47,13 +47,12 @@ public sealed class SafetensorsCheckpoint : ITensorSource
         }
 
         string single = Path.Combine(folder, SingleName);
-        string[] paths = File.Exists(single) ? [single] : Directory.GetFiles(folder, "*.safetensors");
+        string[] paths = File.Exists(single) ? [single] : FolderFiles.Matching(folder, "*.safetensors");
         if (paths.Length == 0)
         {
             throw new HadalException($"{folder}: holds no weights: looked for {IndexName}, {SingleName} and *.safetensors");
         }
 
-        Array.Sort(paths, StringComparer.Ordinal);
         return Open(folder, paths.Select(SafetensorsFile.Open));
     }
 
