@@ -1,0 +1,61 @@
+using System.Text;
+using System.Text.Json;
+using Hadal.Formats.Tokenization;
+using Hadal.Numerics;
+
+namespace Hadal.Formats.Chat;
+
+/// <summary>Finds a checkpoint's chat template.</summary>
+public static class ChatTemplateLoader
+{
+    private const string DefaultName = "default";
+    private const string ToolUseName = "tool_use";
+
+    /// <summary>
+    /// The folder's template: <c>chat_template.jinja</c>, else <c>chat_template.json</c>, else the key in <c>tokenizer_config.json</c>;
+    /// null when the model has none.
+    /// </summary>
+    /// <param name="specialTokens">Variables such as <c>bos_token</c>; null: those of <c>tokenizer_config.json</c>.</param>
+    /// <exception cref="HadalException">A file or the template is broken.</exception>
+    public static IChatTemplate? FromFolder(string folder, IReadOnlyDictionary<string, string>? specialTokens = null, TimeProvider? time = null)
+    {
+        specialTokens ??= TokenizerConfig.FromFolder(folder).SpecialTokens;
+        string jinja = Path.Combine(folder, "chat_template.jinja");
+        if (File.Exists(jinja))
+        {
+            string source = Encoding.UTF8.GetString(JsonField.WithoutBom(JsonField.ReadFile(jinja)).Span);
+            return new ChatTemplate(source, specialTokens, jinja, time);
+        }
+
+        foreach (string name in (ReadOnlySpan<string>)["chat_template.json", "tokenizer_config.json"])
+        {
+            string path = Path.Combine(folder, name);
+            if (!File.Exists(path)) continue;
+            using JsonDocument document = JsonField.ParseFile(path);
+            if (JsonField.Root(document, path).Find("chat_template") is { } field) return FromField(field, specialTokens, time);
+        }
+
+        return null;
+    }
+
+    /// <summary>The template of a GGUF file (<c>tokenizer.chat_template</c>); null when it has none.</summary>
+    public static IChatTemplate? FromGguf(string? source, IReadOnlyDictionary<string, string> specialTokens, TimeProvider? time = null) =>
+        source is null ? null : new ChatTemplate(source, specialTokens, "tokenizer.chat_template of the GGUF file", time);
+
+    private static IChatTemplate FromField(JsonField field, IReadOnlyDictionary<string, string> specialTokens, TimeProvider? time)
+    {
+        if (field.Element.ValueKind == JsonValueKind.String) return new ChatTemplate(field.String(), specialTokens, $"{field.File}: {field.Path}", time);
+        ChatTemplate? fallback = null, toolUse = null;
+        foreach (JsonField item in field.Items())
+        {
+            string name = item["name"].String();
+            if (name is not (DefaultName or ToolUseName)) continue;
+            var template = new ChatTemplate(item["template"].String(), specialTokens, $"{item.File}: {item.Path}", time);
+            if (name == DefaultName) fallback = template;
+            else toolUse = template;
+        }
+
+        if (fallback is null) throw field.Wrong($"a string, or a list with a template named '{DefaultName}'");
+        return toolUse is null ? fallback : new ToolAwareChatTemplate(fallback, toolUse);
+    }
+}
