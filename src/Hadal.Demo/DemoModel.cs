@@ -14,23 +14,19 @@ public static class DemoModel
     /// <summary>What it is called where a model has a name.</summary>
     public const string Name = "hadal-demo";
 
+    private const int MaxFileBytes = 1 << 20;
+
     private static Assembly Assembly => typeof(DemoModel).Assembly;
 
     /// <summary>The checkpoint, over the bytes of the program itself.</summary>
     public static Checkpoint Open()
     {
-        ModelConfig config = ModelConfigReader.FromJson(File("config.json"), File("generation_config.json"));
+        var files = new ResourceCheckpointFiles(Assembly, Name);
+        ModelConfig config = ModelConfigReader.FromJson(files.Read(ModelConfigReader.ConfigName, MaxFileBytes), files.Read(ModelConfigReader.GenerationConfigName, MaxFileBytes));
         IEnumerable<string> shards = Assembly.GetManifestResourceNames()
             .Where(n => n.EndsWith(".safetensors", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal);
         SafetensorsCheckpoint tensors = SafetensorsCheckpoint.Open(Name, shards.Select(n => SafetensorsFile.Open(MappedFile.OfResource(Assembly, n))));
-        return Checkpoint.Of(Name, tensors, config);
-    }
-
-    /// <summary>One of the small files: config.json, generation_config.json, tokenizer.json, tokenizer_config.json.</summary>
-    public static byte[] File(string name)
-    {
-        using MappedFile file = MappedFile.OfResource(Assembly, name);
-        return file.Bytes(0, checked((int)file.Length)).ToArray();
+        return Checkpoint.Of(Name, tensors, config, files);
     }
 }

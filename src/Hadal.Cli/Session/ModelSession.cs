@@ -94,7 +94,9 @@ internal sealed class ModelSession : IDisposable
     }
 
     /// <exception cref="HadalException">Synthetic weights have no tokenizer.</exception>
-    public ITokenizer RequireTokenizer() => throw new HadalException("not yet");
+    public ITokenizer RequireTokenizer() => Checkpoint is { } checkpoint
+        ? CheckpointText.LoadTokenizer(checkpoint)
+        : throw new HadalException("Synthetic weights have no tokenizer; give token ids.");
 
     public void Dispose()
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Hadal.Formats.Checkpoints;
 using Hadal.Formats.Tokenization;
 using Hadal.Numerics;
 
@@ -18,20 +19,24 @@ public static class ChatTemplateLoader
     /// <param name="specialTokens">Variables such as <c>bos_token</c>; null: those of <c>tokenizer_config.json</c>.</param>
     /// <exception cref="HadalException">A file or the template is broken.</exception>
     public static IChatTemplate? FromFolder(string folder, IReadOnlyDictionary<string, string>? specialTokens = null, TimeProvider? time = null)
+        => From(new FolderCheckpointFiles(folder), specialTokens, time);
+
+    /// <summary>As <see cref="FromFolder"/>, wherever the files lie.</summary>
+    public static IChatTemplate? From(ICheckpointFiles files, IReadOnlyDictionary<string, string>? specialTokens = null, TimeProvider? time = null)
     {
-        specialTokens ??= TokenizerConfig.FromFolder(folder).SpecialTokens;
-        string jinja = Path.Combine(folder, "chat_template.jinja");
-        if (File.Exists(jinja))
+        specialTokens ??= TokenizerConfig.From(files).SpecialTokens;
+        const string jinja = "chat_template.jinja";
+        if (files.Exists(jinja))
         {
-            string source = Encoding.UTF8.GetString(JsonField.WithoutBom(JsonField.ReadFile(jinja)).Span);
-            return new ChatTemplate(source, specialTokens, jinja, time);
+            string source = Encoding.UTF8.GetString(files.Read(jinja, JsonField.MaxFileBytes));
+            return new ChatTemplate(source, specialTokens, files.PathOf(jinja), time);
         }
 
         foreach (string name in (ReadOnlySpan<string>)["chat_template.json", "tokenizer_config.json"])
         {
-            string path = Path.Combine(folder, name);
-            if (!File.Exists(path)) continue;
-            using JsonDocument document = JsonField.ParseFile(path);
+            if (!files.Exists(name)) continue;
+            string path = files.PathOf(name);
+            using JsonDocument document = JsonField.Parse(path, files.Read(name, JsonField.MaxFileBytes));
             if (JsonField.Root(document, path).Find("chat_template") is { } field) return FromField(field, specialTokens, time);
         }
 

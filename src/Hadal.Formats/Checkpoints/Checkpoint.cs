@@ -8,11 +8,12 @@ namespace Hadal.Formats.Checkpoints;
 /// <summary>A model on disk: a Hugging Face folder or a GGUF file, opened, its configuration read and checked.</summary>
 public sealed class Checkpoint : IDisposable
 {
-    private Checkpoint(string path, ITensorSource tensors, ModelConfig config)
+    private Checkpoint(string path, ITensorSource tensors, ModelConfig config, ICheckpointFiles? files)
     {
         Path = path;
         Tensors = tensors;
         Config = config;
+        Files = files;
     }
 
     public string Path { get; }
@@ -21,6 +22,9 @@ public sealed class Checkpoint : IDisposable
     public ITensorSource Tensors { get; }
 
     public ModelConfig Config { get; }
+
+    /// <summary>The small files beside the weights; null for a GGUF file, which holds all in itself.</summary>
+    public ICheckpointFiles? Files { get; }
 
     public bool IsGguf => Tensors is GgufCheckpoint;
 
@@ -36,7 +40,7 @@ public sealed class Checkpoint : IDisposable
     };
 
     /// <summary>A checkpoint from parts that lie elsewhere than on disk (embedded in a program). Takes over the tensors.</summary>
-    public static Checkpoint Of(string path, ITensorSource tensors, ModelConfig config) => new(path, tensors, config);
+    public static Checkpoint Of(string path, ITensorSource tensors, ModelConfig config, ICheckpointFiles files) => new(path, tensors, config, files);
 
     /// <param name="path">A folder with config.json and *.safetensors, or a .gguf file (of a split model the first part).</param>
     /// <exception cref="HadalException">There is no usable checkpoint; the message says what was looked for.</exception>
@@ -61,7 +65,7 @@ public sealed class Checkpoint : IDisposable
         }
 
         GgufCheckpoint gguf = GgufCheckpoint.Open(path);
-        return new Checkpoint(path, gguf, gguf.Config);
+        return new Checkpoint(path, gguf, gguf.Config, null);
     }
 
     /// <summary>What the files hold, in name order of the files and in the files' order within each.</summary>
@@ -110,7 +114,7 @@ public sealed class Checkpoint : IDisposable
         }
 
         ModelConfig config = ModelConfigReader.FromFolder(path);
-        return new Checkpoint(path, SafetensorsCheckpoint.Open(path), config);
+        return new Checkpoint(path, SafetensorsCheckpoint.Open(path), config, new FolderCheckpointFiles(path));
     }
 
     private static bool IsGgufFile(string path)

@@ -6,36 +6,19 @@ namespace Hadal.Formats.Tokenization;
 /// <summary>A JSON value that knows its file and path, so that a wrong one can be named.</summary>
 internal readonly record struct JsonField(JsonElement Element, string File, string Path)
 {
-    private const long MaxFileBytes = 256 << 20;
+    public const int MaxFileBytes = 256 << 20;
 
-    public static JsonDocument ParseFile(string path)
+    public static JsonDocument Parse(string path, byte[] bytes)
     {
-        byte[] bytes = ReadFile(path);
         try
         {
-            return JsonDocument.Parse(WithoutBom(bytes));
+            return JsonDocument.Parse(bytes);
         }
         catch (JsonException e)
         {
             throw Broken(path, e);
         }
     }
-
-    public static byte[] ReadFile(string path)
-    {
-        try
-        {
-            long length = new FileInfo(path).Length;
-            if (length > MaxFileBytes) throw new HadalException($"{path} has {length} bytes; more than {MaxFileBytes} is no tokenizer file.");
-            return System.IO.File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new HadalException($"{path} cannot be read: {e.Message}", e);
-        }
-    }
-
-    public static ReadOnlyMemory<byte> WithoutBom(byte[] bytes) => bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsMemory(3) : bytes;
 
     public static HadalException Broken(string file, JsonException e) =>
         new($"{file} is no valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine}: {e.Message} Download the file again.", e);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hadal.Formats.Checkpoints;
 
 namespace Hadal.Formats.Tokenization;
 
@@ -19,20 +20,21 @@ public sealed class TokenizerConfig
 
     public bool AddEosToken { get; private set; }
 
-    /// <summary>Reads the folder's <c>tokenizer_config.json</c>; an absent file is an empty one.</summary>
-    public static TokenizerConfig FromFolder(string folder)
+    /// <summary>Reads <c>tokenizer_config.json</c>; an absent file is an empty one.</summary>
+    public static TokenizerConfig From(ICheckpointFiles files)
     {
-        string path = Path.Combine(folder, "tokenizer_config.json");
+        const string name = "tokenizer_config.json";
+        string path = files.PathOf(name);
         var config = new TokenizerConfig(path);
-        if (!System.IO.File.Exists(path)) return config;
-        using JsonDocument document = JsonField.ParseFile(path);
+        if (!files.Exists(name)) return config;
+        using JsonDocument document = JsonField.Parse(path, files.Read(name, JsonField.MaxFileBytes));
         JsonField root = JsonField.Root(document, path);
         var tokens = new Dictionary<string, string>();
-        foreach (string name in Names)
+        foreach (string token in Names)
         {
-            if (root.Find(name) is not { } field) continue;
+            if (root.Find(token) is not { } field) continue;
             // Older files write an AddedToken object, newer ones its text.
-            tokens[name] = field.Element.ValueKind == JsonValueKind.Object ? field["content"].String() : field.String();
+            tokens[token] = field.Element.ValueKind == JsonValueKind.Object ? field["content"].String() : field.String();
         }
 
         config.SpecialTokens = tokens;

@@ -23,8 +23,6 @@ internal sealed class TokenizerJsonReader
 
     private TokenizerJsonReader(string file) => _file = file;
 
-    public static TokenizerDefinition Read(string file) => Read(file, JsonField.WithoutBom(JsonField.ReadFile(file)).Span);
-
     public static TokenizerDefinition Read(string file, ReadOnlySpan<byte> json)
     {
         try

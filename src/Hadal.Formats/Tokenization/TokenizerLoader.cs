@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hadal.Formats.Checkpoints;
 using Hadal.Numerics;
 
 namespace Hadal.Formats.Tokenization;
@@ -12,16 +13,19 @@ public static class TokenizerLoader
     /// <c>add_bos_token</c> and <c>add_eos_token</c> decide, as transformers' classes do.
     /// </remarks>
     /// <exception cref="HadalException">A file is missing, broken, or of a kind that is not supported; the message says where.</exception>
-    public static BpeTokenizer FromFolder(string folder)
+    public static BpeTokenizer FromFolder(string folder) => From(new FolderCheckpointFiles(folder));
+
+    /// <summary>As <see cref="FromFolder"/>, wherever the files lie.</summary>
+    public static BpeTokenizer From(ICheckpointFiles files)
     {
-        string path = Path.Combine(folder, "tokenizer.json");
-        if (!File.Exists(path))
+        const string name = "tokenizer.json";
+        if (!files.Exists(name))
         {
-            throw new HadalException($"No tokenizer.json in '{folder}'. A checkpoint folder must have one; sentencepiece files (tokenizer.model) are not read.");
+            throw new HadalException($"There is no {files.PathOf(name)}. A checkpoint folder must have one; sentencepiece files (tokenizer.model) are not read.");
         }
 
-        TokenizerConfig config = TokenizerConfig.FromFolder(folder);
-        TokenizerDefinition definition = TokenizerJsonReader.Read(path);
+        TokenizerConfig config = TokenizerConfig.From(files);
+        TokenizerDefinition definition = TokenizerJsonReader.Read(files.PathOf(name), files.Read(name, JsonField.MaxFileBytes));
         int? bos = FindSpecial(definition, config, "bos_token");
         int? eos = FindSpecial(definition, config, "eos_token");
         bool framed = definition.Prefix.Count + definition.Suffix.Count > 0;

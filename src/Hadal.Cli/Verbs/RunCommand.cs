@@ -1,0 +1,203 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Hadal.Cli.Output;
+using Hadal.Cli.Session;
+using Hadal.Engine;
+using Hadal.Numerics;
+
+namespace Hadal.Cli.Verbs;
+
+/// <summary><c>hadal run</c>: answer a prompt, or chat in the terminal.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("run", """
+            Answer a prompt, or chat when there is none. The answer goes to standard output as it is made; tokens a second to standard error at the end.
+
+            A prompt is put into the model's chat template where it has one; --raw continues the text as it stands.
+            In a chat, /reset forgets the conversation, and /exit or Ctrl-D ends it; Ctrl-C ends an answer.
+
+            Examples:
+              hadal run --prompt "Once upon a time" --raw --max-tokens 100
+              hadal run --prompt "Tom has 3 apples and buys 4 more. How many has he?"
+              hadal run DeepSeek-R1-Distill-Qwen-7B --weight-dtype int8
+              echo "Tell me a story." | hadal run
+            """);
+        var model = new ModelOptions(command);
+        var sampling = new SamplingOptions(command);
+        var prompt = new Option<string?>("--prompt", "-p") { Description = "The prompt; without it the text comes from standard input, or a chat begins", HelpName = "TEXT" };
+        var system = new Option<string?>("--system") { Description = "System message", HelpName = "TEXT" };
+        var raw = new Option<bool>("--raw") { Description = "No chat template: continue the text" };
+        foreach (Option option in new Option[] { prompt, system, raw })
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, ct) => RunAsync(parsed, model, sampling, parsed.GetValue(prompt), parsed.GetValue(system), parsed.GetValue(raw), ct));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(
+        ParseResult parsed, ModelOptions options, SamplingOptions samplingOptions, string? prompt, string? system, bool raw, CancellationToken cancellationToken)
+    {
+        await using var session = new EngineSession(
+            ModelSession.Load(options, parsed, cancellationToken, load => load with { MaxSequences = 1 }),
+            new EngineOptions { MaxRunning = 1, MaxQueue = 1 });
+        SamplingParams sampling = samplingOptions.Params(parsed, session.Config);
+        bool template = !raw && session.Template is not null;
+        if (system is not null && !template)
+        {
+            throw new HadalException("--system needs a chat template; this model has none, or --raw leaves it out.");
+        }
+
+        if (prompt is null && Console.IsInputRedirected)
+        {
+            prompt = await Console.In.ReadToEndAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        if (prompt is not null)
+        {
+            Answer answer = await AnswerAsync(session, Tokens(session, NewConversation(system), prompt, template), sampling, cancellationToken).ConfigureAwait(false);
+            Console.WriteLine();
+            Summary(answer);
+            return answer.Reason == FinishReason.Cancelled ? 130 : 0;
+        }
+
+        if (!template)
+        {
+            throw new HadalException("A chat needs a chat template; this model has none, or --raw leaves it out. Give --prompt TEXT.");
+        }
+
+        return await ChatAsync(session, system, sampling, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<int> ChatAsync(EngineSession session, string? system, SamplingParams sampling, CancellationToken cancellationToken)
+    {
+        Terminal.Note($"{session.Name}. /reset forgets the conversation, /exit or Ctrl-D ends it, Ctrl-C ends an answer.");
+        JsonArray conversation = NewConversation(system);
+        while (true)
+        {
+            await Console.Error.WriteAsync("> ").ConfigureAwait(false);
+            string? line = await Console.In.ReadLineAsync(cancellationToken).ConfigureAwait(false);
+            switch (line?.Trim())
+            {
+                case null or "/exit" or "/quit":
+                    return 0;
+                case "":
+                    continue;
+                case "/reset":
+                    conversation = NewConversation(system);
+                    continue;
+            }
+
+            int[] tokens = Tokens(session, conversation, line, template: true);
+            if (tokens.Length >= session.Engine.MaxContextLen)
+            {
+                Terminal.Error($"The conversation has {tokens.Length} tokens and the context holds {session.Engine.MaxContextLen}: /reset, or raise --max-context.");
+                conversation.RemoveAt(conversation.Count - 1);
+                continue;
+            }
+
+            using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            ConsoleCancelEventHandler handler = (_, e) =>
+            {
+                e.Cancel = true;
+                interrupt.Cancel();
+            };
+            Console.CancelKeyPress += handler;
+            try
+            {
+                Answer answer = await AnswerAsync(session, tokens, sampling, interrupt.Token).ConfigureAwait(false);
+                Console.WriteLine();
+                Summary(answer);
+                conversation.Add(new JsonObject { ["role"] = "assistant", ["content"] = answer.Text });
+            }
+            finally
+            {
+                Console.CancelKeyPress -= handler;
+            }
+        }
+    }
+
+    private static JsonArray NewConversation(string? system)
+        => system is null ? [] : [new JsonObject { ["role"] = "system", ["content"] = system }];
+
+    /// <summary>Adds the prompt to the conversation and renders it.</summary>
+    private static int[] Tokens(EngineSession session, JsonArray conversation, string prompt, bool template)
+    {
+        if (!template)
+        {
+            int[] plain = session.Tokenizer.Encode(prompt, addSpecialTokens: true);
+            return plain.Length > 0 ? plain : throw new HadalException("The prompt is empty.");
+        }
+
+        conversation.Add(new JsonObject { ["role"] = "user", ["content"] = prompt });
+        return session.Tokenizer.Encode(session.Template!.Render(conversation, addGenerationPrompt: true));
+    }
+
+    private static async Task<Answer> AnswerAsync(EngineSession session, int[] tokens, SamplingParams sampling, CancellationToken cancellationToken)
+    {
+        var text = new System.Text.StringBuilder();
+        long start = Stopwatch.GetTimestamp();
+        TimeSpan first = default;
+        int generated = 0;
+        FinishReason reason = FinishReason.Cancelled;
+        try
+        {
+            var request = new GenerationRequest { Id = "run", PromptTokens = tokens, Sampling = sampling };
+            await foreach (GenerationEvent e in session.Engine.GenerateAsync(request, cancellationToken).ConfigureAwait(false))
+            {
+                if (generated == 0)
+                {
+                    first = Stopwatch.GetElapsedTime(start);
+                }
+
+                generated = e.Usage.CompletionTokens;
+                string shown = WithoutEndTokens(session, e);
+                text.Append(shown);
+                await Console.Out.WriteAsync(shown).ConfigureAwait(false);
+                if (e.Error is { } error)
+                {
+                    throw new HadalException($"The model failed: {error}");
+                }
+
+                reason = e.FinishReason ?? reason;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            reason = FinishReason.Cancelled;
+        }
+
+        return new Answer(text.ToString(), tokens.Length, generated, first, Stopwatch.GetElapsedTime(start), reason);
+    }
+
+    // Special tokens are shown for the sake of markers; the one that ends the answer is none.
+    private static string WithoutEndTokens(EngineSession session, GenerationEvent e)
+    {
+        if (e.FinishReason != FinishReason.Stop || e.StopString is not null || !session.EosTokenIds.Contains(e.TokenId))
+        {
+            return e.Text;
+        }
+
+        string end = session.Tokenizer.Decode([e.TokenId]);
+        return end.Length > 0 && e.Text.EndsWith(end, StringComparison.Ordinal) ? e.Text[..^end.Length] : e.Text;
+    }
+
+    private static void Summary(Answer a)
+    {
+        double decode = (a.Total - a.First).TotalSeconds;
+        string rate = a.Generated > 1 && decode > 0 ? $", {(a.Generated - 1) / decode:0.0} tokens/s" : "";
+        string end = a.Reason switch
+        {
+            FinishReason.Length => "; ended at the length limit",
+            FinishReason.Cancelled => "; interrupted",
+            _ => "",
+        };
+        Terminal.Note($"[{a.PromptTokens} prompt tokens, first token after {a.First.TotalMilliseconds:0} ms, {a.Generated} tokens{rate}{end}]");
+    }
+
+    private sealed record Answer(string Text, int PromptTokens, int Generated, TimeSpan First, TimeSpan Total, FinishReason Reason);
+}
