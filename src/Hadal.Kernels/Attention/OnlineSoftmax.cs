@@ -126,7 +126,7 @@ internal unsafe struct OnlineSoftmax<TLanes, TV>
         {
             scoreRow = BlockKeys;
             scoreKey = 1;
-            RowDots<TLanes, TV>.Multiply(_rows, count, Tile.Pad(_keyDim), _query, _queryStride, keys, keyStride, _scores, scoreRow, scoreKey);
+            RowDots<TLanes, TV>.Multiply(_rows, count, Tile.Pad(_keyDim), _query, _queryStride, keys, keyStride, _scores, scoreRow);
             ExponentiateAlong(first, count);
         }
 

@@ -67,7 +67,7 @@ public static unsafe partial class MlaExpandValue
                 float* o = O.Data + (h * Shape.VHeadDim) + n;
                 if (c % TLanes.Count == 0)
                 {
-                    RowDots<TLanes, TV>.Multiply(OLatent.Rows, rows, c, latent, OLatent.Stride, decoded, padded, o, O.Stride, 1);
+                    RowDots<TLanes, TV>.Multiply(OLatent.Rows, rows, c, latent, OLatent.Stride, decoded, padded, o, O.Stride);
                     continue;
                 }
 
@@ -75,7 +75,7 @@ public static unsafe partial class MlaExpandValue
                 for (int t = 0; t < OLatent.Rows; t++)
                 {
                     new ReadOnlySpan<float>(latent + (t * OLatent.Stride), c).CopyTo(new Span<float>(token, c));
-                    RowDots<TLanes, TV>.Multiply(1, rows, padded, token, padded, decoded, padded, o + (t * O.Stride), O.Stride, 1);
+                    RowDots<TLanes, TV>.Multiply(1, rows, padded, token, padded, decoded, padded, o + (t * O.Stride), O.Stride);
                 }
             }
         }

@@ -73,5 +73,8 @@ internal unsafe interface ILanes<TV>
 
     static abstract float Sum(TV value);
 
+    /// <summary>Stores the sums of eight registers side by side; a third of the shuffles that eight times <see cref="Sum"/> take.</summary>
+    static abstract void StoreSums(float* destination, TV s0, TV s1, TV s2, TV s3, TV s4, TV s5, TV s6, TV s7);
+
     static abstract float MaxAcross(TV value);
 }

@@ -122,6 +122,15 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
     public static float Sum(Vector128<float> value) => Vector128.Sum(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(
+        float* destination, Vector128<float> s0, Vector128<float> s1, Vector128<float> s2, Vector128<float> s3,
+        Vector128<float> s4, Vector128<float> s5, Vector128<float> s6, Vector128<float> s7)
+    {
+        Vector128.Store(Vector128.Create(Sum(s0), Sum(s1), Sum(s2), Sum(s3)), destination);
+        Vector128.Store(Vector128.Create(Sum(s4), Sum(s5), Sum(s6), Sum(s7)), destination + 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxAcross(Vector128<float> value)
     {
         float ab = value.GetElement(0) > value.GetElement(1) ? value.GetElement(0) : value.GetElement(1);

@@ -108,6 +108,12 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
     public static float Sum(Vector256<float> value) => Vector128.Sum(Sse.Add(value.GetLower(), value.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(
+        float* destination, Vector256<float> s0, Vector256<float> s1, Vector256<float> s2, Vector256<float> s3,
+        Vector256<float> s4, Vector256<float> s5, Vector256<float> s6, Vector256<float> s7)
+        => StoreJoined(destination, SumsOfFour(s0, s1, s2, s3), SumsOfFour(s4, s5, s6, s7));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxAcross(Vector256<float> value)
     {
         Vector128<float> four = Sse.Max(value.GetLower(), value.GetUpper());
@@ -118,4 +124,18 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> FirstLanes(int count)
         => Avx2.CompareGreaterThan(Vector256.Create(count), Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7)).AsSingle();
+
+    /// <summary>Adds the two halves of each and stores the four sums of a before those of b.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void StoreJoined(float* destination, Vector256<float> a, Vector256<float> b)
+        => Avx.Store(destination, Avx.Add(Avx.Permute2x128(a, b, 0x20), Avx.Permute2x128(a, b, 0x31)));
+
+    /// <summary>In each 128-bit half (Σs0, Σs1, Σs2, Σs3) of that half's lanes: a transpose with additions in between.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> SumsOfFour(Vector256<float> s0, Vector256<float> s1, Vector256<float> s2, Vector256<float> s3)
+    {
+        Vector256<double> s01 = Avx.Add(Avx.UnpackLow(s0, s1), Avx.UnpackHigh(s0, s1)).AsDouble();
+        Vector256<double> s23 = Avx.Add(Avx.UnpackLow(s2, s3), Avx.UnpackHigh(s2, s3)).AsDouble();
+        return Avx.Add(Avx.UnpackLow(s01, s23).AsSingle(), Avx.UnpackHigh(s01, s23).AsSingle());
+    }
 }

@@ -108,9 +108,28 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     public static float Sum(Vector512<float> value) => Lanes256.Sum(Avx.Add(value.GetLower(), value.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(
+        float* destination, Vector512<float> s0, Vector512<float> s1, Vector512<float> s2, Vector512<float> s3,
+        Vector512<float> s4, Vector512<float> s5, Vector512<float> s6, Vector512<float> s7)
+    {
+        Vector512<float> a = SumsOfFour(s0, s1, s2, s3);
+        Vector512<float> b = SumsOfFour(s4, s5, s6, s7);
+        Lanes256.StoreJoined(destination, Avx.Add(a.GetLower(), a.GetUpper()), Avx.Add(b.GetLower(), b.GetUpper()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxAcross(Vector512<float> value) => Lanes256.MaxAcross(Avx.Max(value.GetLower(), value.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> FirstLanes(int count) => Avx512F.CompareLessThan(
         Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), Vector512.Create(count)).AsSingle();
+
+    /// <summary>In each 128-bit part (Σs0, Σs1, Σs2, Σs3) of that part's lanes: a transpose with additions in between.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> SumsOfFour(Vector512<float> s0, Vector512<float> s1, Vector512<float> s2, Vector512<float> s3)
+    {
+        Vector512<double> s01 = Avx512F.Add(Avx512F.UnpackLow(s0, s1), Avx512F.UnpackHigh(s0, s1)).AsDouble();
+        Vector512<double> s23 = Avx512F.Add(Avx512F.UnpackLow(s2, s3), Avx512F.UnpackHigh(s2, s3)).AsDouble();
+        return Avx512F.Add(Avx512F.UnpackLow(s01, s23).AsSingle(), Avx512F.UnpackHigh(s01, s23).AsSingle());
+    }
 }

@@ -9,7 +9,7 @@ internal static unsafe class RowDots<TLanes, TV>
 {
     /// <summary>k is a whole number of registers (both sides padded with zeros). Every element sums in the same order, however many rows there are.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply(int m, int n, int k, float* a, nint aStride, float* b, nint bStride, float* c, nint cRow, nint cColumn)
+    public static void Multiply(int m, int n, int k, float* a, nint aStride, float* b, nint bStride, float* c, nint cStride)
     {
         int j = 0;
         for (; j + 8 <= n; j += 8)
@@ -40,15 +40,7 @@ internal static unsafe class RowDots<TLanes, TV>
                     s7 = TLanes.MultiplyAdd(v, TLanes.Load(y4 + (3 * bStride) + d), s7);
                 }
 
-                float* to = c + (i * cRow) + (j * cColumn);
-                to[0] = TLanes.Sum(s0);
-                to[cColumn] = TLanes.Sum(s1);
-                to[2 * cColumn] = TLanes.Sum(s2);
-                to[3 * cColumn] = TLanes.Sum(s3);
-                to[4 * cColumn] = TLanes.Sum(s4);
-                to[5 * cColumn] = TLanes.Sum(s5);
-                to[6 * cColumn] = TLanes.Sum(s6);
-                to[7 * cColumn] = TLanes.Sum(s7);
+                TLanes.StoreSums(c + (i * cStride) + j, s0, s1, s2, s3, s4, s5, s6, s7);
             }
         }
 
@@ -64,7 +56,7 @@ internal static unsafe class RowDots<TLanes, TV>
                     s = TLanes.MultiplyAdd(TLanes.Load(x + d), TLanes.Load(y + d), s);
                 }
 
-                c[(i * cRow) + (j * cColumn)] = TLanes.Sum(s);
+                c[(i * cStride) + j] = TLanes.Sum(s);
             }
         }
     }
