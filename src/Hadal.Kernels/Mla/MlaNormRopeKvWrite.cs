@@ -1,24 +1,22 @@
 using Hadal.Jit;
-using Hadal.Kernels.Norm;
 using Hadal.Kernels.Paging;
-using Hadal.Kernels.Rope;
 
 namespace Hadal.Kernels.Mla;
 
-public static unsafe class MlaNormRopeKvWrite
+/// <summary>page row of slot_t = [rmsnorm(kvA[t, 0..C)) · w, rope(kvA[t, C..C+R))]: norm, rotation and cache write of MLA's down-projection in one pass.</summary>
+/// <remarks>kvA: [T, C+R] f32, untouched; w: [C]; cosSin: [T, R]. interleaved as in <see cref="Rope.RotaryEmbedding"/>. Pages: [.., C+R].</remarks>
+public static unsafe partial class MlaNormRopeKvWrite
 {
-    public static void Forward(WorkerPool pool, MatrixF32 kvA, ReadOnlySpan<float> normWeight, float eps, MatrixF32 cosSin, bool interleaved, in PagedBatch batch, KvPages pages)
+    public static void Forward(
+        WorkerPool pool, MatrixF32 kvA, ReadOnlySpan<float> normWeight, float eps, MatrixF32 cosSin, bool interleaved, in PagedBatch batch, KvPages pages)
     {
-        int c = normWeight.Length;
-        int r = kvA.Columns - c;
-        float[] tmp = new float[kvA.Rows * kvA.Columns];
-        fixed (float* p = tmp)
-        {
-            var latent = new MatrixF32(p, kvA.Rows, c, kvA.Columns);
-            var key = new MatrixF32(p + c, kvA.Rows, r, kvA.Columns);
-            RmsNorm.ForwardReference(new MatrixF32(kvA.Data, kvA.Rows, c, kvA.Stride), normWeight, eps, latent);
-            RotaryEmbedding.ForwardReference(new MatrixF32(kvA.Data + c, kvA.Rows, r, kvA.Stride), cosSin, 1, 0, interleaved, key);
-            KvWrite.ForwardReference(latent, key, batch, pages);
-        }
+        ArgumentOutOfRangeException.ThrowIfZero(normWeight.Length, nameof(normWeight));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(kvA.Columns, normWeight.Length + cosSin.Columns, nameof(kvA));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(kvA.Columns, pages.Width, nameof(pages));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(kvA.Rows, batch.NumTokens, nameof(kvA));
+        ArgumentOutOfRangeException.ThrowIfLessThan(cosSin.Rows, kvA.Rows, nameof(cosSin));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(cosSin.Columns % 2, 0, nameof(cosSin));
+        PagedBatchCheck.ThrowIfSlotsInvalid(batch, pages);
+        Dispatch(pool, kvA, normWeight, eps, cosSin, interleaved, batch, pages);
     }
 }

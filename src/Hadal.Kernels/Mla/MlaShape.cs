@@ -1,3 +1,5 @@
+using Hadal.Kernels.Weights;
+
 namespace Hadal.Kernels.Mla;
 
 /// <summary>Widths of multi-head latent attention: H heads; C latent, R rotated, Dn unrotated query/key and Dv value columns a head.</summary>
@@ -7,4 +9,11 @@ public readonly record struct MlaShape(int NumHeads, int KvLoraRank, int QkRopeH
 
     /// <summary>Columns of one page row.</summary>
     public int CacheWidth => KvLoraRank + QkRopeHeadDim;
+
+    internal void ThrowIfWeightDiffers(in WeightMatrix kvB)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(kvB.Rows, 1, nameof(kvB));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(kvB.Rows, NumHeads * (QkNopeHeadDim + VHeadDim), nameof(kvB));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(kvB.Columns, KvLoraRank, nameof(kvB));
+    }
 }

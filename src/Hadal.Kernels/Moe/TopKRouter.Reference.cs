@@ -28,16 +28,7 @@ public static unsafe partial class TopKRouter
 
                 for (int drop = 0; drop < config.NumGroups - config.TopkGroup; drop++)
                 {
-                    // The worst group left; among equals the last, since the first wins.
-                    int worst = -1;
-                    for (int g = 0; g < config.NumGroups; g++)
-                    {
-                        if (!float.IsNaN(groupScores[g]) && (worst < 0 || groupScores[g] <= groupScores[worst]))
-                        {
-                            worst = g;
-                        }
-                    }
-
+                    int worst = WorstGroup(groupScores);
                     if (worst < 0)
                     {
                         break;
@@ -63,6 +54,21 @@ public static unsafe partial class TopKRouter
                 weights.Row(t)[k] *= config.ScalingFactor / (config.NormTopkProb ? sum + 1e-20f : 1);
             }
         }
+    }
+
+    // The worst group left, NaN marking those that are not; among equals the last, since the first wins. -1 for none.
+    private static int WorstGroup(ReadOnlySpan<float> groupScores)
+    {
+        int worst = -1;
+        for (int g = 0; g < groupScores.Length; g++)
+        {
+            if (!float.IsNaN(groupScores[g]) && (worst < 0 || groupScores[g] <= groupScores[worst]))
+            {
+                worst = g;
+            }
+        }
+
+        return worst;
     }
 
     private static void Score(ReadOnlySpan<float> logits, bool sigmoid, Span<float> scores)

@@ -10,5 +10,20 @@ namespace Hadal.Kernels.Moe;
 public static unsafe partial class TopKRouter
 {
     public static void Forward(WorkerPool pool, MatrixF32 logits, ReadOnlySpan<float> correctionBias, in RouterConfig config, int* ids, MatrixF32 weights)
-        => ForwardReference(logits, correctionBias, config, ids, weights);
+    {
+        int e = config.NumExperts;
+        ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Columns, e, nameof(logits));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Rows, logits.Rows, nameof(weights));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Columns, config.TopK, nameof(weights));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(config.TopK, nameof(config));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(config.TopK, e, nameof(config));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(config.NumGroups, nameof(config));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(e % config.NumGroups, 0, nameof(config));
+        if (!correctionBias.IsEmpty)
+        {
+            ArgumentOutOfRangeException.ThrowIfNotEqual(correctionBias.Length, e, nameof(correctionBias));
+        }
+
+        Dispatch(pool, logits, correctionBias, config, ids, weights);
+    }
 }
