@@ -9,18 +9,25 @@ namespace Hadal.Jit;
 /// <remarks>
 /// A decode step is some hundreds of operations of a few microseconds each, so between operations the workers spin;
 /// after about a millisecond without work they park, so that an idle engine costs nothing.
+/// Shares are claimed, not assigned: on a busy machine a worker may come late or not at all, and then the caller does its share instead of waiting
+/// for the operating system to give that worker a core.
 /// One caller at a time. <see cref="Run{T}"/> allocates nothing.
 /// </remarks>
 public sealed unsafe class WorkerPool : IDisposable
 {
+    // The round in the upper half, then the number of shares, then the next share to claim: one word, so that a late worker cannot mix up two rounds.
+    private const int RoundShift = 32;
+    private const int SharesShift = 16;
+    private const long ShareMask = 0xFFFF;
+
     private readonly int _spinIterations;
     private readonly Thread[] _threads;
     private readonly SemaphoreSlim[] _parked;
     private readonly PaddedInt[] _sleeping;
     private delegate*<void*, int, int, void> _body;
     private void* _state;
-    private long _ticket;
-    private int _pending;
+    private PaddedLong _ticket;
+    private PaddedInt _unfinished;
     private volatile bool _stopping;
     private ExceptionDispatchInfo? _failure;
 
@@ -28,7 +35,7 @@ public sealed unsafe class WorkerPool : IDisposable
     public WorkerPool(int numWorkers = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(numWorkers);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(numWorkers, short.MaxValue);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(numWorkers, (int)short.MaxValue);
         NumWorkers = numWorkers == 0 ? Environment.ProcessorCount : numWorkers;
         // Spinning pays only while every worker has a core of its own.
         _spinIterations = NumWorkers <= Environment.ProcessorCount ? 4_000 : 10;
@@ -46,49 +53,38 @@ public sealed unsafe class WorkerPool : IDisposable
 
     public int NumWorkers { get; }
 
-    /// <summary>Runs the work on up to <paramref name="maxWorkers"/> workers and returns when all are done. An exception of any worker is thrown here.</summary>
+    /// <summary>Runs the work in up to <paramref name="maxWorkers"/> shares and returns when all are done. An exception of any share is thrown here.</summary>
     public void Run<T>(ref T work, int maxWorkers = int.MaxValue)
         where T : struct, IWork
     {
-        int crew = Math.Min(NumWorkers, maxWorkers);
-        if (crew <= 1)
+        int shares = Math.Min(NumWorkers, maxWorkers);
+        if (shares <= 1)
         {
             work.Run(0, 1);
             return;
         }
 
-        // The struct stays on this frame until every worker is done, so its address is good for them.
+        // The struct stays on this frame until every share is done, so its address is good for the workers.
         _state = Unsafe.AsPointer(ref work);
         _body = &Invoke<T>;
-        Volatile.Write(ref _pending, crew - 1);
-        IssueTicket(crew);
-        for (int i = 1; i < crew; i++)
+        Volatile.Write(ref _unfinished.Value, shares);
+        long round = IssueTicket(shares);
+        for (int i = 1; i < shares; i++)
         {
-            if (Volatile.Read(ref _sleeping[i].Value) != 0 && Interlocked.Exchange(ref _sleeping[i].Value, 0) != 0)
-            {
-                _parked[i].Release();
-            }
+            Wake(i);
         }
 
-        try
+        RunShares(round);
+        for (int tries = 0; Volatile.Read(ref _unfinished.Value) != 0; tries++)
         {
-            work.Run(0, crew);
-        }
-        finally
-        {
-            var spin = default(SpinWait);
-            int tries = 0;
-            while (Volatile.Read(ref _pending) != 0)
+            if (tries < _spinIterations)
             {
-                // On a machine with fewer cores than workers the last share may wait for this very core.
-                if (++tries < _spinIterations)
-                {
-                    Thread.SpinWait(8);
-                }
-                else
-                {
-                    spin.SpinOnce(sleep1Threshold: -1);
-                }
+                Thread.SpinWait(4);
+            }
+            else
+            {
+                // A share was claimed and its worker lost its core: give it this one.
+                Thread.Yield();
             }
         }
 
@@ -107,7 +103,7 @@ public sealed unsafe class WorkerPool : IDisposable
         }
 
         _stopping = true;
-        IssueTicket(crew: 1);
+        IssueTicket(shares: 0);
         for (int i = 1; i < NumWorkers; i++)
         {
             _parked[i].Release();
@@ -116,12 +112,57 @@ public sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    private static void Invoke<T>(void* state, int worker, int numWorkers)
+    private static void Invoke<T>(void* state, int share, int numShares)
         where T : struct, IWork
-        => Unsafe.AsRef<T>(state).Run(worker, numWorkers);
+        => Unsafe.AsRef<T>(state).Run(share, numShares);
 
-    // Round number and crew in one word: a worker that is late for a round it has no part in must not take the next round's crew for it.
-    private void IssueTicket(int crew) => Interlocked.Exchange(ref _ticket, (((_ticket >> 16) + 1) << 16) | (uint)crew);
+    private long IssueTicket(int shares)
+    {
+        long round = (uint)((_ticket.Value >> RoundShift) + 1);
+        Interlocked.Exchange(ref _ticket.Value, (round << RoundShift) | ((long)shares << SharesShift));
+        return round;
+    }
+
+    private void Wake(int worker)
+    {
+        if (Volatile.Read(ref _sleeping[worker].Value) != 0 && Interlocked.Exchange(ref _sleeping[worker].Value, 0) != 0)
+        {
+            _parked[worker].Release();
+        }
+    }
+
+    /// <summary>Claims and runs shares of a round until none is left.</summary>
+    private void RunShares(long round)
+    {
+        while (true)
+        {
+            long ticket = Volatile.Read(ref _ticket.Value);
+            int shares = (int)((ticket >> SharesShift) & ShareMask);
+            int share = (int)(ticket & ShareMask);
+            if ((uint)(ticket >> RoundShift) != round || share >= shares)
+            {
+                return;
+            }
+
+            if (Interlocked.CompareExchange(ref _ticket.Value, ticket + 1, ticket) != ticket)
+            {
+                continue;
+            }
+
+            // A claimed share keeps the round open, so body and state are this round's.
+            try
+            {
+                _body(_state, share, shares);
+            }
+            catch (Exception e)
+            {
+                // Carried to the caller: the barrier must be reached whatever happens.
+                Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
+            }
+
+            Interlocked.Decrement(ref _unfinished.Value);
+        }
+    }
 
     private void Loop(int worker)
     {
@@ -129,7 +170,7 @@ public sealed unsafe class WorkerPool : IDisposable
         while (true)
         {
             int tries = 0;
-            while (Volatile.Read(ref _ticket) == seen)
+            while ((uint)(Volatile.Read(ref _ticket.Value) >> RoundShift) == seen)
             {
                 if (++tries < _spinIterations)
                 {
@@ -139,7 +180,7 @@ public sealed unsafe class WorkerPool : IDisposable
 
                 // Announce the sleep, then look once more: a caller that missed the announcement has issued a new ticket.
                 Interlocked.Exchange(ref _sleeping[worker].Value, 1);
-                if (Volatile.Read(ref _ticket) == seen && !_stopping)
+                if ((uint)(Volatile.Read(ref _ticket.Value) >> RoundShift) == seen && !_stopping)
                 {
                     _parked[worker].Wait();
                 }
@@ -157,22 +198,8 @@ public sealed unsafe class WorkerPool : IDisposable
                 return;
             }
 
-            seen = Volatile.Read(ref _ticket);
-            int crew = (int)(seen & 0xFFFF);
-            if (worker < crew)
-            {
-                try
-                {
-                    _body(_state, worker, crew);
-                }
-                catch (Exception e)
-                {
-                    // Carried to the caller: a worker must reach the barrier whatever happens.
-                    Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
-                }
-
-                Interlocked.Decrement(ref _pending);
-            }
+            seen = (uint)(Volatile.Read(ref _ticket.Value) >> RoundShift);
+            RunShares(seen);
         }
     }
 }

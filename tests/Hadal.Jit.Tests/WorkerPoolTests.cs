@@ -7,7 +7,7 @@ public sealed class WorkerPoolTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(8)]
-    public void Run_ManyRounds_EveryWorkerRunsOncePerRound(int numWorkers)
+    public void Run_ManyRounds_EveryShareRunsOncePerRound(int numWorkers)
     {
         using var pool = new WorkerPool(numWorkers);
         int[] counts = new int[numWorkers];

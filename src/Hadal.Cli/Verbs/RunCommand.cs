@@ -112,7 +112,7 @@ internal static class RunCommand
                 Answer answer = await AnswerAsync(session, tokens, sampling, interrupt.Token).ConfigureAwait(false);
                 Console.WriteLine();
                 Summary(answer);
-                conversation.Add(new JsonObject { ["role"] = "assistant", ["content"] = answer.Text });
+                conversation.Add(Message("assistant", answer.Text));
             }
             finally
             {
@@ -122,7 +122,10 @@ internal static class RunCommand
     }
 
     private static JsonArray NewConversation(string? system)
-        => system is null ? [] : [new JsonObject { ["role"] = "system", ["content"] = system }];
+        => system is null ? [] : new JsonArray(Message("system", system));
+
+    // As JsonNode: adding a JsonObject by its own type would go through reflection.
+    private static JsonNode Message(string role, string content) => new JsonObject { ["role"] = role, ["content"] = content };
 
     /// <summary>Adds the prompt to the conversation and renders it.</summary>
     private static int[] Tokens(EngineSession session, JsonArray conversation, string prompt, bool template)
@@ -133,7 +136,7 @@ internal static class RunCommand
             return plain.Length > 0 ? plain : throw new HadalException("The prompt is empty.");
         }
 
-        conversation.Add(new JsonObject { ["role"] = "user", ["content"] = prompt });
+        conversation.Add(Message("user", prompt));
         return session.Tokenizer.Encode(session.Template!.Render(conversation, addGenerationPrompt: true));
     }
 
