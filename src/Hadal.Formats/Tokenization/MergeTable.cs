@@ -37,8 +37,7 @@ internal sealed class MergeTable
     private static int FindSlot((ulong Pair, int Rank, int Id)[] slots, ulong key)
     {
         int mask = slots.Length - 1;
-        // Seeded per process: see TokenTable.
-        int slot = HashCode.Combine(key) & mask;
+        int slot = SeededHash.Of(key) & mask;
         while (slots[slot].Pair != key && slots[slot].Pair != Free) slot = (slot + 1) & mask;
         return slot;
     }

@@ -50,7 +50,7 @@ internal sealed class TokenTable
     public bool TryGetId(ReadOnlySpan<byte> token, out int id)
     {
         int mask = _slots.Length - 1;
-        for (int slot = Hash(token) & mask; _slots[slot] != 0; slot = (slot + 1) & mask)
+        for (int slot = SeededHash.Of(token) & mask; _slots[slot] != 0; slot = (slot + 1) & mask)
         {
             id = _slots[slot] - 1;
             if (this[id].SequenceEqual(token)) return true;
@@ -72,16 +72,8 @@ internal sealed class TokenTable
     private void Insert(int id)
     {
         int mask = _slots.Length - 1;
-        int slot = Hash(this[id]) & mask;
+        int slot = SeededHash.Of(this[id]) & mask;
         while (_slots[slot] != 0) slot = (slot + 1) & mask;
         _slots[slot] = id + 1;
-    }
-
-    // HashCode is seeded per process, so a file cannot be built to collide.
-    private static int Hash(ReadOnlySpan<byte> token)
-    {
-        var hash = default(HashCode);
-        hash.AddBytes(token);
-        return hash.ToHashCode();
     }
 }

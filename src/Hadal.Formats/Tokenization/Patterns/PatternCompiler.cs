@@ -69,7 +69,7 @@ internal sealed class PatternCompiler
             int split = Add(new(PatternOp.Split));
             Emit(items[i]);
             exits.Add(Add(new(PatternOp.Jump)));
-            _code[split] = new(PatternOp.Split, A: split + 1, B: _code.Count);
+            _code[split] = new(PatternOp.Split, A: split + 1, B: _code.Count, CanStart: FirstCharacters.Of(items[i]));
         }
 
         Emit(items[^1]);

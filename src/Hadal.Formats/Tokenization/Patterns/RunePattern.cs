@@ -24,8 +24,7 @@ internal sealed class RunePattern
         Source = source;
         PatternNode tree = PatternParser.Parse(source);
         _code = PatternCompiler.Compile(tree);
-        var canStart = new bool[128];
-        if (!CollectFirst(tree, canStart)) _canStart = canStart;
+        _canStart = FirstCharacters.Of(tree);
     }
 
     public string Source { get; }
@@ -108,9 +107,16 @@ internal sealed class RunePattern
                     pc++;
                     break;
                 case PatternOp.Split:
+                    ok = true;
+                    // Most alternatives fall at their first character; one look saves trying and coming back.
+                    if (instruction.CanStart is not null && (pos >= text.Length || (text[pos] < 128 && !instruction.CanStart[text[pos]])))
+                    {
+                        pc = instruction.B;
+                        break;
+                    }
+
                     scratch.Push(instruction.B, pos, -1);
                     pc = instruction.A;
-                    ok = true;
                     break;
                 case PatternOp.Jump:
                     pc = instruction.A;
@@ -194,32 +200,4 @@ internal sealed class RunePattern
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int CharLength(ReadOnlySpan<char> text, int pos) => (text[pos] & 0xFC00) == 0xD800 && pos + 1 < text.Length ? 2 : 1;
-
-    /// <summary>Marks the ASCII characters a match can begin with; true when the node can match without consuming any.</summary>
-    private static bool CollectFirst(PatternNode node, bool[] canStart)
-    {
-        switch (node)
-        {
-            case PatternNode.Set set:
-                for (int c = 0; c < 128; c++) canStart[c] |= set.Class.Contains(c);
-                return false;
-            case PatternNode.Sequence sequence:
-                foreach (PatternNode item in sequence.Items)
-                {
-                    if (!CollectFirst(item, canStart)) return false;
-                }
-
-                return true;
-            case PatternNode.Alternation alternation:
-                bool empty = false;
-                foreach (PatternNode item in alternation.Items) empty |= CollectFirst(item, canStart);
-                return empty;
-            case PatternNode.Repeat repeat:
-                return CollectFirst(repeat.Item, canStart) || repeat.Min == 0;
-            case PatternNode.Atomic atomic:
-                return CollectFirst(atomic.Item, canStart);
-            default:
-                return true;
-        }
-    }
 }
