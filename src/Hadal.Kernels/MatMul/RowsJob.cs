@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Hadal.Kernels.Simd;
 using Hadal.Kernels.Weights;
 using Hadal.Numerics;
@@ -195,6 +196,11 @@ internal unsafe struct RowsJob
                 int tail = columns % TSimd.Count;
                 for (int r = 0; r < rows; r++)
                 {
+                    if (panelRows == 4 && panelFirst + r + 4 < firstRow + numRows)
+                    {
+                        PrefetchRow(panelFirst + r + 4, k, columns);
+                    }
+
                     WeightDecoder.DecodeRowSimd<TV, TSimd>(unscaled, panelFirst + r, k, columns, panel + (r * PanelStride));
                 }
 
@@ -232,10 +238,26 @@ internal unsafe struct RowsJob
                             CopyTail<TV, TSimd>(row3 + o.End, tail, tailW + (3 * TSimd.Count));
                         }
 
-                        RunTile<TV, TSimd, WeightLoaders.F32, Constants.Zero>(o, tokens, sums);
+                        RunTile<TV, TSimd, WeightLoaders.Panel, Constants.Zero>(o, tokens, sums);
                         Store(panelFirst + r, rows - r, t, tokens, sums, isFirstBlock: k == 0);
                     }
                 }
+            }
+        }
+    }
+
+    // While a small panel is decoded and multiplied no weights are read, so the next panel's are asked for before, into the second-level cache.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void PrefetchRow(int row, int column, int columns)
+    {
+        if (Sse.IsSupported)
+        {
+            int block = W.DType.BlockElements;
+            byte* p = W.Row(row) + ((nint)(column / block) * W.DType.BlockBytes);
+            byte* end = p + ((nint)(columns / block) * W.DType.BlockBytes);
+            for (; p < end; p += 64)
+            {
+                Sse.Prefetch1(p);
             }
         }
     }

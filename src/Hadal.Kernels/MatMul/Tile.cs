@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Hadal.Kernels.Simd;
 using Hadal.Kernels.Weights;
 
@@ -13,6 +14,9 @@ namespace Hadal.Kernels.MatMul;
 /// </remarks>
 internal static unsafe class Tile
 {
+    // How far ahead of each row's stream: measured on Zen 5, where 512 to 1024 were best and the hardware alone, with four interleaved rows, reached 3/4 of it.
+    private const int PrefetchBytes = 1024;
+
     /// <summary>sums[t] = [row 0 … row 3] · token t.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run<TV, TSimd, TLoader, TScaled, TTokens>(in TileOperands o, Vector128<float>* sums)
@@ -45,8 +49,179 @@ internal static unsafe class Tile
                 s3 = TSimd.Broadcast(o.S3[block]);
             }
 
+            if (typeof(TLoader) == typeof(WeightLoaders.F8E4M3) && TSimd.HasE4M3x4)
+            {
+                for (; k <= end - (4 * TSimd.Count); k += 4 * TSimd.Count)
+                {
+                    Sse.Prefetch0(r0 + k + PrefetchBytes);
+                    TSimd.LoadE4M3x4(r0 + k, out TV w0a, out TV w0b, out TV w0c, out TV w0d);
+                    if (TScaled.Value != 0)
+                    {
+                        w0a = TSimd.Multiply(w0a, s0);
+                        w0b = TSimd.Multiply(w0b, s0);
+                        w0c = TSimd.Multiply(w0c, s0);
+                        w0d = TSimd.Multiply(w0d, s0);
+                    }
+
+                    a00 = TSimd.MultiplyAdd(w0a, TSimd.Load(x0 + k), a00);
+                    a00 = TSimd.MultiplyAdd(w0b, TSimd.Load(x0 + k + TSimd.Count), a00);
+                    a00 = TSimd.MultiplyAdd(w0c, TSimd.Load(x0 + k + (2 * TSimd.Count)), a00);
+                    a00 = TSimd.MultiplyAdd(w0d, TSimd.Load(x0 + k + (3 * TSimd.Count)), a00);
+
+                    if (TTokens.Value > 1)
+                    {
+                        a10 = TSimd.MultiplyAdd(w0a, TSimd.Load(x1 + k), a10);
+                        a10 = TSimd.MultiplyAdd(w0b, TSimd.Load(x1 + k + TSimd.Count), a10);
+                        a10 = TSimd.MultiplyAdd(w0c, TSimd.Load(x1 + k + (2 * TSimd.Count)), a10);
+                        a10 = TSimd.MultiplyAdd(w0d, TSimd.Load(x1 + k + (3 * TSimd.Count)), a10);
+                    }
+
+                    if (TTokens.Value > 2)
+                    {
+                        a20 = TSimd.MultiplyAdd(w0a, TSimd.Load(x2 + k), a20);
+                        a20 = TSimd.MultiplyAdd(w0b, TSimd.Load(x2 + k + TSimd.Count), a20);
+                        a20 = TSimd.MultiplyAdd(w0c, TSimd.Load(x2 + k + (2 * TSimd.Count)), a20);
+                        a20 = TSimd.MultiplyAdd(w0d, TSimd.Load(x2 + k + (3 * TSimd.Count)), a20);
+                    }
+
+                    if (TTokens.Value > 3)
+                    {
+                        a30 = TSimd.MultiplyAdd(w0a, TSimd.Load(x3 + k), a30);
+                        a30 = TSimd.MultiplyAdd(w0b, TSimd.Load(x3 + k + TSimd.Count), a30);
+                        a30 = TSimd.MultiplyAdd(w0c, TSimd.Load(x3 + k + (2 * TSimd.Count)), a30);
+                        a30 = TSimd.MultiplyAdd(w0d, TSimd.Load(x3 + k + (3 * TSimd.Count)), a30);
+                    }
+
+                    Sse.Prefetch0(r1 + k + PrefetchBytes);
+                    TSimd.LoadE4M3x4(r1 + k, out TV w1a, out TV w1b, out TV w1c, out TV w1d);
+                    if (TScaled.Value != 0)
+                    {
+                        w1a = TSimd.Multiply(w1a, s1);
+                        w1b = TSimd.Multiply(w1b, s1);
+                        w1c = TSimd.Multiply(w1c, s1);
+                        w1d = TSimd.Multiply(w1d, s1);
+                    }
+
+                    a01 = TSimd.MultiplyAdd(w1a, TSimd.Load(x0 + k), a01);
+                    a01 = TSimd.MultiplyAdd(w1b, TSimd.Load(x0 + k + TSimd.Count), a01);
+                    a01 = TSimd.MultiplyAdd(w1c, TSimd.Load(x0 + k + (2 * TSimd.Count)), a01);
+                    a01 = TSimd.MultiplyAdd(w1d, TSimd.Load(x0 + k + (3 * TSimd.Count)), a01);
+
+                    if (TTokens.Value > 1)
+                    {
+                        a11 = TSimd.MultiplyAdd(w1a, TSimd.Load(x1 + k), a11);
+                        a11 = TSimd.MultiplyAdd(w1b, TSimd.Load(x1 + k + TSimd.Count), a11);
+                        a11 = TSimd.MultiplyAdd(w1c, TSimd.Load(x1 + k + (2 * TSimd.Count)), a11);
+                        a11 = TSimd.MultiplyAdd(w1d, TSimd.Load(x1 + k + (3 * TSimd.Count)), a11);
+                    }
+
+                    if (TTokens.Value > 2)
+                    {
+                        a21 = TSimd.MultiplyAdd(w1a, TSimd.Load(x2 + k), a21);
+                        a21 = TSimd.MultiplyAdd(w1b, TSimd.Load(x2 + k + TSimd.Count), a21);
+                        a21 = TSimd.MultiplyAdd(w1c, TSimd.Load(x2 + k + (2 * TSimd.Count)), a21);
+                        a21 = TSimd.MultiplyAdd(w1d, TSimd.Load(x2 + k + (3 * TSimd.Count)), a21);
+                    }
+
+                    if (TTokens.Value > 3)
+                    {
+                        a31 = TSimd.MultiplyAdd(w1a, TSimd.Load(x3 + k), a31);
+                        a31 = TSimd.MultiplyAdd(w1b, TSimd.Load(x3 + k + TSimd.Count), a31);
+                        a31 = TSimd.MultiplyAdd(w1c, TSimd.Load(x3 + k + (2 * TSimd.Count)), a31);
+                        a31 = TSimd.MultiplyAdd(w1d, TSimd.Load(x3 + k + (3 * TSimd.Count)), a31);
+                    }
+
+                    Sse.Prefetch0(r2 + k + PrefetchBytes);
+                    TSimd.LoadE4M3x4(r2 + k, out TV w2a, out TV w2b, out TV w2c, out TV w2d);
+                    if (TScaled.Value != 0)
+                    {
+                        w2a = TSimd.Multiply(w2a, s2);
+                        w2b = TSimd.Multiply(w2b, s2);
+                        w2c = TSimd.Multiply(w2c, s2);
+                        w2d = TSimd.Multiply(w2d, s2);
+                    }
+
+                    a02 = TSimd.MultiplyAdd(w2a, TSimd.Load(x0 + k), a02);
+                    a02 = TSimd.MultiplyAdd(w2b, TSimd.Load(x0 + k + TSimd.Count), a02);
+                    a02 = TSimd.MultiplyAdd(w2c, TSimd.Load(x0 + k + (2 * TSimd.Count)), a02);
+                    a02 = TSimd.MultiplyAdd(w2d, TSimd.Load(x0 + k + (3 * TSimd.Count)), a02);
+
+                    if (TTokens.Value > 1)
+                    {
+                        a12 = TSimd.MultiplyAdd(w2a, TSimd.Load(x1 + k), a12);
+                        a12 = TSimd.MultiplyAdd(w2b, TSimd.Load(x1 + k + TSimd.Count), a12);
+                        a12 = TSimd.MultiplyAdd(w2c, TSimd.Load(x1 + k + (2 * TSimd.Count)), a12);
+                        a12 = TSimd.MultiplyAdd(w2d, TSimd.Load(x1 + k + (3 * TSimd.Count)), a12);
+                    }
+
+                    if (TTokens.Value > 2)
+                    {
+                        a22 = TSimd.MultiplyAdd(w2a, TSimd.Load(x2 + k), a22);
+                        a22 = TSimd.MultiplyAdd(w2b, TSimd.Load(x2 + k + TSimd.Count), a22);
+                        a22 = TSimd.MultiplyAdd(w2c, TSimd.Load(x2 + k + (2 * TSimd.Count)), a22);
+                        a22 = TSimd.MultiplyAdd(w2d, TSimd.Load(x2 + k + (3 * TSimd.Count)), a22);
+                    }
+
+                    if (TTokens.Value > 3)
+                    {
+                        a32 = TSimd.MultiplyAdd(w2a, TSimd.Load(x3 + k), a32);
+                        a32 = TSimd.MultiplyAdd(w2b, TSimd.Load(x3 + k + TSimd.Count), a32);
+                        a32 = TSimd.MultiplyAdd(w2c, TSimd.Load(x3 + k + (2 * TSimd.Count)), a32);
+                        a32 = TSimd.MultiplyAdd(w2d, TSimd.Load(x3 + k + (3 * TSimd.Count)), a32);
+                    }
+
+                    Sse.Prefetch0(r3 + k + PrefetchBytes);
+                    TSimd.LoadE4M3x4(r3 + k, out TV w3a, out TV w3b, out TV w3c, out TV w3d);
+                    if (TScaled.Value != 0)
+                    {
+                        w3a = TSimd.Multiply(w3a, s3);
+                        w3b = TSimd.Multiply(w3b, s3);
+                        w3c = TSimd.Multiply(w3c, s3);
+                        w3d = TSimd.Multiply(w3d, s3);
+                    }
+
+                    a03 = TSimd.MultiplyAdd(w3a, TSimd.Load(x0 + k), a03);
+                    a03 = TSimd.MultiplyAdd(w3b, TSimd.Load(x0 + k + TSimd.Count), a03);
+                    a03 = TSimd.MultiplyAdd(w3c, TSimd.Load(x0 + k + (2 * TSimd.Count)), a03);
+                    a03 = TSimd.MultiplyAdd(w3d, TSimd.Load(x0 + k + (3 * TSimd.Count)), a03);
+
+                    if (TTokens.Value > 1)
+                    {
+                        a13 = TSimd.MultiplyAdd(w3a, TSimd.Load(x1 + k), a13);
+                        a13 = TSimd.MultiplyAdd(w3b, TSimd.Load(x1 + k + TSimd.Count), a13);
+                        a13 = TSimd.MultiplyAdd(w3c, TSimd.Load(x1 + k + (2 * TSimd.Count)), a13);
+                        a13 = TSimd.MultiplyAdd(w3d, TSimd.Load(x1 + k + (3 * TSimd.Count)), a13);
+                    }
+
+                    if (TTokens.Value > 2)
+                    {
+                        a23 = TSimd.MultiplyAdd(w3a, TSimd.Load(x2 + k), a23);
+                        a23 = TSimd.MultiplyAdd(w3b, TSimd.Load(x2 + k + TSimd.Count), a23);
+                        a23 = TSimd.MultiplyAdd(w3c, TSimd.Load(x2 + k + (2 * TSimd.Count)), a23);
+                        a23 = TSimd.MultiplyAdd(w3d, TSimd.Load(x2 + k + (3 * TSimd.Count)), a23);
+                    }
+
+                    if (TTokens.Value > 3)
+                    {
+                        a33 = TSimd.MultiplyAdd(w3a, TSimd.Load(x3 + k), a33);
+                        a33 = TSimd.MultiplyAdd(w3b, TSimd.Load(x3 + k + TSimd.Count), a33);
+                        a33 = TSimd.MultiplyAdd(w3c, TSimd.Load(x3 + k + (2 * TSimd.Count)), a33);
+                        a33 = TSimd.MultiplyAdd(w3d, TSimd.Load(x3 + k + (3 * TSimd.Count)), a33);
+                    }
+                }
+            }
+
             for (; k < end; k += TSimd.Count)
             {
+                if (TLoader.StreamedBytes != 0 && Sse.IsSupported)
+                {
+                    nint ahead = (k * TLoader.StreamedBytes) + PrefetchBytes;
+                    Sse.Prefetch0(r0 + ahead);
+                    Sse.Prefetch0(r1 + ahead);
+                    Sse.Prefetch0(r2 + ahead);
+                    Sse.Prefetch0(r3 + ahead);
+                }
+
                 TV w0 = TLoader.Load<TV, TSimd>(r0, k);
                 TV w1 = TLoader.Load<TV, TSimd>(r1, k);
                 TV w2 = TLoader.Load<TV, TSimd>(r2, k);

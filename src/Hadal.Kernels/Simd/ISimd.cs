@@ -32,6 +32,12 @@ internal unsafe interface ISimd<TV>
 
     static abstract TV LoadE4M3(byte* p);
 
+    /// <summary>Whether <see cref="LoadE4M3x4"/> is there: four vectors for little more than the price of one.</summary>
+    static abstract bool HasE4M3x4 { get; }
+
+    /// <summary>Four vectors, in order; the same bits as <see cref="LoadE4M3"/>.</summary>
+    static abstract void LoadE4M3x4(byte* p, out TV a, out TV b, out TV c, out TV d);
+
     static abstract TV LoadE5M2(byte* p);
 
     static abstract TV LoadI8(sbyte* p);

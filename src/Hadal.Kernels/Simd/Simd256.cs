@@ -19,6 +19,8 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     public static int MaxTileTokens => 2;
 
+    public static bool HasE4M3x4 => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Broadcast(float value) => Vector256.Create(value);
 
@@ -62,6 +64,9 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         Vector256<int> isNaN = Vector256.Equals(code & Vector256.Create(0x7F), Vector256.Create(0x7F));
         return Vector256.ConditionalSelect(isNaN.AsSingle(), Vector256.Create(float.NaN), value);
     }
+
+    public static void LoadE4M3x4(byte* p, out Vector256<float> a, out Vector256<float> b, out Vector256<float> c, out Vector256<float> d)
+        => throw new NotSupportedException();
 
     // e5m2 is the upper byte of a binary16.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,6 +11,8 @@ internal readonly unsafe struct SimdPortable : ISimd<Vector<float>>
 
     public static int MaxTileTokens => 2;
 
+    public static bool HasE4M3x4 => false;
+
     public static Vector<float> Broadcast(float value) => new(value);
 
     public static Vector<float> Load(float* p) => Vector.Load(p);
@@ -56,6 +58,9 @@ internal readonly unsafe struct SimdPortable : ISimd<Vector<float>>
 
         return Vector.Load(values);
     }
+
+    public static void LoadE4M3x4(byte* p, out Vector<float> a, out Vector<float> b, out Vector<float> c, out Vector<float> d)
+        => throw new NotSupportedException();
 
     public static Vector<float> LoadE5M2(byte* p)
     {

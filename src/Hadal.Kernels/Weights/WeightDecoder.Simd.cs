@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Hadal.Kernels.Simd;
 using Hadal.Numerics;
 
@@ -59,6 +60,18 @@ public static unsafe partial class WeightDecoder
                 ? (int)Math.Min(end, ((long)(k / w.ScaleBlockColumns) + 1) * w.ScaleBlockColumns)
                 : end;
             TV scale = TSimd.Broadcast(Scale(w, row, k));
+            if (typeof(TLoader) == typeof(WeightLoaders.F8E4M3) && TSimd.HasE4M3x4)
+            {
+                for (; k <= segmentEnd - (4 * TSimd.Count); k += 4 * TSimd.Count)
+                {
+                    TSimd.LoadE4M3x4(data + k, out TV a, out TV b, out TV c, out TV d);
+                    TSimd.Store(TSimd.Multiply(a, scale), column0 + k);
+                    TSimd.Store(TSimd.Multiply(b, scale), column0 + k + TSimd.Count);
+                    TSimd.Store(TSimd.Multiply(c, scale), column0 + k + (2 * TSimd.Count));
+                    TSimd.Store(TSimd.Multiply(d, scale), column0 + k + (3 * TSimd.Count));
+                }
+            }
+
             for (; k <= segmentEnd - TSimd.Count; k += TSimd.Count)
             {
                 TSimd.Store(TSimd.Multiply(TLoader.Load<TV, TSimd>(data, k), scale), column0 + k);
@@ -79,35 +92,35 @@ public static unsafe partial class WeightDecoder
             case DType.Q8_0:
                 for (; numBlocks > 0; numBlocks--, b += 34, y += 32)
                 {
-                    StoreScaled(Vector256.Load((sbyte*)(b + 2)), HalfAt(b), y);
+                    StoreScaled(Vector256.Load((sbyte*)(b + 2)), ScaleAt(b), y);
                 }
 
                 break;
             case DType.Q4_0:
                 for (; numBlocks > 0; numBlocks--, b += 18, y += 32)
                 {
-                    StoreScaled(Nibbles32(b + 2).AsSByte() - Vector256.Create((sbyte)8), HalfAt(b), y);
+                    StoreScaled(Nibbles32(b + 2).AsSByte() - Vector256.Create((sbyte)8), ScaleAt(b), y);
                 }
 
                 break;
             case DType.Q4_1:
                 for (; numBlocks > 0; numBlocks--, b += 20, y += 32)
                 {
-                    StoreAffine(Nibbles32(b + 4), HalfAt(b), HalfAt(b + 2), y);
+                    StoreAffine(Nibbles32(b + 4), ScaleAt(b), ScaleAt(b + 2), y);
                 }
 
                 break;
             case DType.Q5_0:
                 for (; numBlocks > 0; numBlocks--, b += 22, y += 32)
                 {
-                    StoreScaled((Nibbles32(b + 6) | FifthBits(b + 2)).AsSByte() - Vector256.Create((sbyte)16), HalfAt(b), y);
+                    StoreScaled((Nibbles32(b + 6) | FifthBits(b + 2)).AsSByte() - Vector256.Create((sbyte)16), ScaleAt(b), y);
                 }
 
                 break;
             case DType.Q5_1:
                 for (; numBlocks > 0; numBlocks--, b += 24, y += 32)
                 {
-                    StoreAffine(Nibbles32(b + 8) | FifthBits(b + 4), HalfAt(b), HalfAt(b + 2), y);
+                    StoreAffine(Nibbles32(b + 8) | FifthBits(b + 4), ScaleAt(b), ScaleAt(b + 2), y);
                 }
 
                 break;
@@ -167,7 +180,7 @@ public static unsafe partial class WeightDecoder
 
     private static void DecodeQ6K(byte* b, float* y)
     {
-        float d = HalfAt(b + 208);
+        float d = ScaleAt(b + 208);
         sbyte* scales = (sbyte*)(b + 192);
         Vector256<byte> low = Vector256.Create((byte)15);
         Vector256<byte> pair = Vector256.Create((byte)0x30);
@@ -197,8 +210,19 @@ public static unsafe partial class WeightDecoder
             m & 0x3F3F3F3F,
             ((both >> 4) & 0x0F0F0F0F) | ((m >> 2) & 0x30303030)).AsByte();
         (Vector128<ushort> scale, Vector128<ushort> min) = Vector128.Widen(packed);
-        (Vector256.ConvertToSingle(Vector256.WidenLower(scale.ToVector256()).AsInt32()) * Vector256.Create(HalfAt(b))).Store(scales);
-        (Vector256.ConvertToSingle(Vector256.WidenLower(min.ToVector256()).AsInt32()) * Vector256.Create(-HalfAt(b + 2))).Store(scales + 8);
+        (Vector256.ConvertToSingle(Vector256.WidenLower(scale.ToVector256()).AsInt32()) * Vector256.Create(ScaleAt(b))).Store(scales);
+        (Vector256.ConvertToSingle(Vector256.WidenLower(min.ToVector256()).AsInt32()) * Vector256.Create(-ScaleAt(b + 2))).Store(scales + 8);
+    }
+
+    // (float)Half is a call's worth of work; a block's scale is a normal number all but always, and then it is a shift and an add.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float ScaleAt(byte* p)
+    {
+        uint half = *(ushort*)p;
+        uint magnitude = half & 0x7FFF;
+        return magnitude - 0x0400 < 0x7800
+            ? BitConverter.UInt32BitsToSingle(((magnitude << 13) + (112u << 23)) | ((half & 0x8000) << 16))
+            : HalfAt(p);
     }
 
     // 16 bytes: elements 0…15 in the low nibbles, 16…31 in the high ones.
@@ -227,14 +251,14 @@ public static unsafe partial class WeightDecoder
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreScaled(Vector256<sbyte> q, float scale0, float scale1, float* y)
     {
-        (Vector256<short> q0, Vector256<short> q1) = Vector256.Widen(q);
         if (Simd512.IsSupported)
         {
-            (Vector512.ConvertToSingle(Vector512.WidenLower(q0.ToVector512())) * Vector512.Create(scale0)).Store(y);
-            (Vector512.ConvertToSingle(Vector512.WidenLower(q1.ToVector512())) * Vector512.Create(scale1)).Store(y + 16);
+            (Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetLower())) * Vector512.Create(scale0)).Store(y);
+            (Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetUpper())) * Vector512.Create(scale1)).Store(y + 16);
             return;
         }
 
+        (Vector256<short> q0, Vector256<short> q1) = Vector256.Widen(q);
         (Vector256<int> a, Vector256<int> b) = Vector256.Widen(q0);
         (Vector256<int> c, Vector256<int> d) = Vector256.Widen(q1);
         (Vector256.ConvertToSingle(a) * Vector256.Create(scale0)).Store(y);
@@ -247,16 +271,16 @@ public static unsafe partial class WeightDecoder
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreAffine(Vector256<byte> q, float scale, float min, float* y)
     {
-        (Vector256<ushort> q0, Vector256<ushort> q1) = Vector256.Widen(q);
         if (Simd512.IsSupported)
         {
             Vector512<float> scale512 = Vector512.Create(scale);
             Vector512<float> min512 = Vector512.Create(min);
-            Simd512.MultiplyAdd(Vector512.ConvertToSingle(Vector512.WidenLower(q0.ToVector512()).AsInt32()), scale512, min512).Store(y);
-            Simd512.MultiplyAdd(Vector512.ConvertToSingle(Vector512.WidenLower(q1.ToVector512()).AsInt32()), scale512, min512).Store(y + 16);
+            Simd512.MultiplyAdd(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetLower())), scale512, min512).Store(y);
+            Simd512.MultiplyAdd(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetUpper())), scale512, min512).Store(y + 16);
             return;
         }
 
+        (Vector256<ushort> q0, Vector256<ushort> q1) = Vector256.Widen(q);
         Vector256<float> scale256 = Vector256.Create(scale);
         Vector256<float> min256 = Vector256.Create(min);
         (Vector256<uint> a, Vector256<uint> b) = Vector256.Widen(q0);

@@ -8,6 +8,8 @@ internal static unsafe class WeightLoaders
 {
     public readonly struct F32 : IWeightLoader
     {
+        public static int StreamedBytes => 4;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TV Load<TV, TSimd>(byte* row, nint column)
             where TV : struct
@@ -17,6 +19,8 @@ internal static unsafe class WeightLoaders
 
     public readonly struct F16 : IWeightLoader
     {
+        public static int StreamedBytes => 2;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TV Load<TV, TSimd>(byte* row, nint column)
             where TV : struct
@@ -26,6 +30,8 @@ internal static unsafe class WeightLoaders
 
     public readonly struct Bf16 : IWeightLoader
     {
+        public static int StreamedBytes => 2;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TV Load<TV, TSimd>(byte* row, nint column)
             where TV : struct
@@ -35,6 +41,8 @@ internal static unsafe class WeightLoaders
 
     public readonly struct F8E4M3 : IWeightLoader
     {
+        public static int StreamedBytes => 1;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TV Load<TV, TSimd>(byte* row, nint column)
             where TV : struct
@@ -44,6 +52,8 @@ internal static unsafe class WeightLoaders
 
     public readonly struct F8E5M2 : IWeightLoader
     {
+        public static int StreamedBytes => 1;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TV Load<TV, TSimd>(byte* row, nint column)
             where TV : struct
@@ -53,10 +63,24 @@ internal static unsafe class WeightLoaders
 
     public readonly struct I8 : IWeightLoader
     {
+        public static int StreamedBytes => 1;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TV Load<TV, TSimd>(byte* row, nint column)
             where TV : struct
             where TSimd : struct, ISimd<TV>
             => TSimd.LoadI8((sbyte*)row + column);
+    }
+
+    /// <summary>Decoded rows in the worker's scratch.</summary>
+    public readonly struct Panel : IWeightLoader
+    {
+        public static int StreamedBytes => 0;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static TV Load<TV, TSimd>(byte* row, nint column)
+            where TV : struct
+            where TSimd : struct, ISimd<TV>
+            => TSimd.Load((float*)row + column);
     }
 }
