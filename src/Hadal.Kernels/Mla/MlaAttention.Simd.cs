@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Hadal.Jit;
 using Hadal.Kernels.Attention;
@@ -107,7 +108,7 @@ public static unsafe partial class MlaAttention
             int c = Shape.KvLoraRank;
             nint weightFloats = (nint)c * WeightStride;
             nint tileFloats = (nint)BlockKeys * (Tile.Stride(Shape.CacheWidth) + ExpandedStride);
-            nint rowFloats = Math.Max(Tile.Lanes * Tile.Pad(c), ExpandedStride);
+            nint rowFloats = Math.Max(c, ExpandedStride);
             float* free = Scratch.Worker(weightFloats + tileFloats + rowFloats + (BlocksPerSegment * BlockFloats) + (8 * Tile.Lanes));
             float* weights = Tile.Take(ref free, weightFloats);
             float* tiles = Tile.Take(ref free, tileFloats);
@@ -137,28 +138,23 @@ public static unsafe partial class MlaAttention
         }
 
         /// <summary>weights[i, n] = W_UK[h][n, i], then W_UV[h] behind it: lanes run over the expanded columns.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void PackWeights(int h, float* weights, float* decoded)
         {
             int c = Shape.KvLoraRank;
             int dn = Shape.QkNopeHeadDim;
+            int rows = dn + Shape.VHeadDim;
             int stride = WeightStride;
-            int firstRow = h * (dn + Shape.VHeadDim);
             new Span<float>(weights, c * stride).Clear();
-            for (int n = 0; n < dn + Shape.VHeadDim; n += Tile.Lanes)
-            {
-                int rows = Math.Min(Tile.Lanes, dn + Shape.VHeadDim - n);
-                for (int i = 0; i < rows; i++)
-                {
-                    WeightDecoder.DecodeRow(KvB, firstRow + n + i, 0, c, decoded + (i * Tile.Pad(c)));
-                }
 
+            // Sixteen rows in turn fill the same cache lines, one a column of the latent; those stay in L1.
+            for (int n = 0; n < rows; n++)
+            {
+                WeightDecoder.DecodeRow(KvB, (h * rows) + n, 0, c, decoded);
+                float* to = weights + (n < dn ? n : n - dn + PaddedNope);
                 for (int i = 0; i < c; i++)
                 {
-                    for (int r = 0; r < rows; r++)
-                    {
-                        int column = n + r < dn ? n + r : n + r - dn + PaddedNope;
-                        weights[(i * stride) + column] = decoded[(r * Tile.Pad(c)) + i];
-                    }
+                    to[(nint)i * stride] = decoded[i];
                 }
             }
         }

@@ -4,6 +4,7 @@ namespace Hadal.Kernels.Rope;
 /// <remarks>f: [R/2] inverse frequencies, m: YaRN's magnitude. Computed once a step for all layers. Angle in float32 as the reference implementation has it.</remarks>
 public static unsafe class RopeTable
 {
+    // Plain loops: R/2 sines and cosines a token, once a step for all layers.
     public static void Forward(int* positions, ReadOnlySpan<float> inverseFrequencies, float magnitude, MatrixF32 cosSin)
     {
         int half = inverseFrequencies.Length;
