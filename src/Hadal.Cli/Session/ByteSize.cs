@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using Hadal.Numerics;
 
@@ -6,10 +7,12 @@ namespace Hadal.Cli.Session;
 /// <summary>Sizes as people write them: 2GiB, 512MB, 1.5G.</summary>
 internal static class ByteSize
 {
+    private static readonly SearchValues<char> _digits = SearchValues.Create("0123456789.");
+
     public static long Parse(string text, string option)
     {
         string t = text.Trim();
-        int split = t.AsSpan().IndexOfAnyExcept("0123456789.");
+        int split = t.AsSpan().IndexOfAnyExcept(_digits);
         string number = split < 0 ? t : t[..split];
         string unit = split < 0 ? "" : t[split..].Trim().ToUpperInvariant();
         double? scale = unit switch

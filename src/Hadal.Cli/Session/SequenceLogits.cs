@@ -23,7 +23,7 @@ internal sealed class SequenceLogits
     public delegate void Receive(int firstPosition, ReadOnlySpan<float> logits);
 
     /// <summary>Runs the sequence from its beginning; <paramref name="receive"/> gets [n, V] for each piece.</summary>
-    public void Run(ReadOnlySpan<int> tokens, CancellationToken cancellationToken, Receive receive)
+    public void Run(ReadOnlySpan<int> tokens, Receive receive, CancellationToken cancellationToken)
     {
         using var batch = new StepBatch(_runner.BlockSize);
         int[] table = [.. Enumerable.Range(0, (tokens.Length + _runner.BlockSize - 1) / _runner.BlockSize)];

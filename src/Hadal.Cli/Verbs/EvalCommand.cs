@@ -68,14 +68,14 @@ internal static class EvalCommand
         var sequence = new SequenceLogits(session.Runner);
         foreach (int[] row in rows)
         {
-            sequence.Run(row, cancellationToken, (from, logits) =>
+            sequence.Run(row, (from, logits) =>
             {
                 for (int i = 0; i < logits.Length / vocab && from + i + 1 < row.Length; i++)
                 {
                     total -= LogSoftmax.At(logits.Slice(i * vocab, vocab), row[from + i + 1]);
                     tokens++;
                 }
-            });
+            }, cancellationToken);
         }
 
         if (tokens == 0)

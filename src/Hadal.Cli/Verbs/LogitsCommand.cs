@@ -58,8 +58,11 @@ internal static class LogitsCommand
         var sequence = new SequenceLogits(session.Runner, chunk);
         for (int b = 0; b < rows.Length; b++)
         {
-            sequence.Run(rows[b], cancellationToken, (from, piece) =>
-                MemoryMarshal.AsBytes(piece).CopyTo(logits.Slice((((nuint)b * (nuint)length) + (nuint)from) * (nuint)vocab * sizeof(float), piece.Length * sizeof(float))));
+            int row = b;
+            sequence.Run(
+                rows[b],
+                (from, piece) => MemoryMarshal.AsBytes(piece).CopyTo(logits.Slice((((nuint)row * (nuint)length) + (nuint)from) * (nuint)vocab * sizeof(float), piece.Length * sizeof(float))),
+                cancellationToken);
         }
 
         SafetensorsWriter.Write(output.FullName, [new StoredTensor("logits", DType.F32, [rows.Length, length, vocab], logits, "computed")]);

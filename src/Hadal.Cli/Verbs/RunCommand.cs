@@ -112,7 +112,7 @@ internal static class RunCommand
                 Answer answer = await AnswerAsync(session, tokens, sampling, interrupt.Token).ConfigureAwait(false);
                 Console.WriteLine();
                 Summary(answer);
-                conversation.Add(Message("assistant", answer.Text));
+                Append(conversation, Message("assistant", answer.Text));
             }
             finally
             {
@@ -124,8 +124,10 @@ internal static class RunCommand
     private static JsonArray NewConversation(string? system)
         => system is null ? [] : new JsonArray(Message("system", system));
 
-    // As JsonNode: adding a JsonObject by its own type would go through reflection.
-    private static JsonNode Message(string role, string content) => new JsonObject { ["role"] = role, ["content"] = content };
+    // By its base type: JsonArray's generic Add would go through reflection.
+    private static void Append(JsonArray conversation, JsonNode message) => conversation.Add(message);
+
+    private static JsonObject Message(string role, string content) => new() { ["role"] = role, ["content"] = content };
 
     /// <summary>Adds the prompt to the conversation and renders it.</summary>
     private static int[] Tokens(EngineSession session, JsonArray conversation, string prompt, bool template)
@@ -136,7 +138,7 @@ internal static class RunCommand
             return plain.Length > 0 ? plain : throw new HadalException("The prompt is empty.");
         }
 
-        conversation.Add(Message("user", prompt));
+        Append(conversation, Message("user", prompt));
         return session.Tokenizer.Encode(session.Template!.Render(conversation, addGenerationPrompt: true));
     }
 
