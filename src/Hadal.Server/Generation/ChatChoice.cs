@@ -13,6 +13,11 @@ internal sealed class ChatChoice(ChatRequest request)
     private readonly ReasoningSplitter? _splitter =
         request.Start is { } start && request.Model.ReasoningMarkers is { } markers ? new ReasoningSplitter(markers, start) : null;
 
+    private readonly int _openId = IdOf(request, markers => markers.Open);
+    private readonly int _closeId = IdOf(request, markers => markers.Close);
+    private bool _openSeen;
+    private bool _closeSeen;
+
     /// <summary>Tokens of the thinking, markers included: they are no part of the content.</summary>
     public int ReasoningTokens { get; private set; }
 
@@ -25,9 +30,12 @@ internal sealed class ChatChoice(ChatRequest request)
         if (_splitter is null)
             return new TextDelta("", text);
 
+        // Text lags behind tokens while it may become a stop string, so the token's side goes by the markers' ids where they come as such.
         bool wasReasoning = _splitter.IsReasoning;
+        _openSeen |= e.TokenId == _openId && _splitter.IsUndecided;
         var delta = _splitter.Append(text);
-        LastIsReasoning = wasReasoning || _splitter.IsReasoning;
+        LastIsReasoning = !_closeSeen && (wasReasoning || _splitter.IsReasoning || _openSeen && _splitter.IsUndecided);
+        _closeSeen |= e.TokenId == _closeId;
         if (LastIsReasoning && e.TokenId >= 0)
             ReasoningTokens++;
         if (e.FinishReason is null)
@@ -35,6 +43,10 @@ internal sealed class ChatChoice(ChatRequest request)
         var rest = _splitter.Flush();
         return new TextDelta(delta.Reasoning + rest.Reasoning, delta.Content + rest.Content);
     }
+
+    /// <summary>-2 where there is none: no event has that token.</summary>
+    private static int IdOf(ChatRequest request, Func<ReasoningMarkers, string> marker) =>
+        request.Model.ReasoningMarkers is { } markers && request.Model.Tokenizer.TryGetId(marker(markers), out int id) ? id : -2;
 
     /// <summary>
     /// Takes a special token's own text off its event. By id, so that the same letters spelt by ordinary tokens stay; and a special token

@@ -24,6 +24,9 @@ internal sealed class ReasoningSplitter(ReasoningMarkers markers, ReasoningStart
         Content,
     }
 
+    /// <summary>Nothing visible has come yet.</summary>
+    public bool IsUndecided => _state == State.Start;
+
     public bool IsReasoning => _state == State.Reasoning;
 
     public TextDelta Append(string text)
