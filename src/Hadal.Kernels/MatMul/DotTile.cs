@@ -61,7 +61,7 @@ internal static unsafe class DotTile
                         TLoader.LoadFactors(r3, k, o.Factors + 48);
                     }
 
-                    nint ahead = ((k * TLoader.StreamedBytesOf256) >> 8) + PrefetchBytes;
+                    nint ahead = StreamedBytes<TV, TLoader>(k) + PrefetchBytes;
                     Sse.Prefetch0(r0 + ahead);
                     TLoader.LoadGroup(r0, k, o.Factors, out TV w0a, out TV w0b, out TV w0c, out TV w0d);
                     if (TScaled.Value != 0)
@@ -224,7 +224,7 @@ internal static unsafe class DotTile
             {
                 if (TLoader.StreamedBytesOf256 != 0 && Sse.IsSupported)
                 {
-                    nint ahead = ((k * TLoader.StreamedBytesOf256) >> 8) + PrefetchBytes;
+                    nint ahead = StreamedBytes<TV, TLoader>(k) + PrefetchBytes;
                     Sse.Prefetch0(r0 + ahead);
                     Sse.Prefetch0(r1 + ahead);
                     Sse.Prefetch0(r2 + ahead);
@@ -382,4 +382,13 @@ internal static unsafe class DotTile
             sums[5] = TLanes.Sum4(a50, a51, a52, a53);
         }
     }
+
+    // A multiplication by a constant, and for plain types a shift at most: the compiler does not see through the division.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint StreamedBytes<TV, TLoader>(nint columns)
+        where TV : unmanaged
+        where TLoader : struct, IWeightLoader<TV>
+        => TLoader.StreamedBytesOf256 % 256 == 0
+            ? columns * (TLoader.StreamedBytesOf256 / 256)
+            : (columns * TLoader.StreamedBytesOf256) >> 8;
 }

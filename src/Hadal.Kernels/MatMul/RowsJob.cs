@@ -10,8 +10,8 @@ namespace Hadal.Kernels.MatMul;
 /// <summary>One weight matrix against a list of token rows; any range of its rows can be computed alone, by any worker.</summary>
 /// <remarks>
 /// Columns are taken in blocks of <see cref="BlockColumns"/>: a block's sums are added in registers, the blocks' sums one after the other onto y.
-/// Few tokens: weights are decoded in registers as they stream by. Many tokens, or a block type: a panel of rows is decoded into the
-/// worker's scratch once and used for all tokens. Both add in the same order, so a token's result does not depend on its batch.
+/// Few tokens: weights are decoded in registers as they stream by. Many tokens, or a block type without AVX-512: a panel of rows is decoded
+/// into the worker's scratch once and used for all tokens. Both add in the same order, so a token's result does not depend on its batch.
 /// </remarks>
 internal unsafe struct RowsJob
 {
