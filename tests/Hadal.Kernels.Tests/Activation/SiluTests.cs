@@ -12,7 +12,7 @@ public sealed class SiluTests
     [InlineData(1, 1)]
     [InlineData(1, 40000)]
     [InlineData(17, 63)]
-    [InlineData(65, 2065)]
+    [InlineData(33, 2065)]
     public void Forward_AnyShape_IsReferenceWithinFourUlp(int t, int n)
     {
         var random = new Random(Seed + n);

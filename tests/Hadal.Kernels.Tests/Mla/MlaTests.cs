@@ -35,7 +35,7 @@ public sealed unsafe class MlaTests
         using var q = TestMatrix.Random(random, t, h * shape.CacheWidth, gap: 1);
         using var expected = new TestMatrix(t, h * c);
         MlaLatentAttention.ForwardReference(q.View, pages.Batch, pages.Pages, shape, scale, expected.View);
-        foreach (int workers in (int[])[1, 2, 5])
+        foreach (int workers in (int[])[1, 5])
         {
             using var pool = new WorkerPool(workers);
             using var actual = new TestMatrix(t, h * c, gap: 7);
@@ -49,6 +49,9 @@ public sealed unsafe class MlaTests
     public void ExpandedForward_RaggedBatch_IsReference(int h, int c, int r, int dn, int dv, int blockSize, bool bf16)
     {
         const int Seed = 22;
+
+        // Heads are tasks of their own here: more of them are more of the same.
+        h = Math.Min(h, 9);
         var shape = new MlaShape(h, c, r, dn, dv);
         var random = new Random(Seed + c);
         using var pages = Ragged(random, blockSize, shape, bf16);
@@ -58,7 +61,9 @@ public sealed unsafe class MlaTests
         using var q = TestMatrix.Random(random, t, h * shape.QkHeadDim, gap: 1);
         using var expected = new TestMatrix(t, h * dv);
         MlaAttention.ForwardReference(q.View, pages.Batch, pages.Pages, kvB, shape, scale, expected.View);
-        foreach (int workers in (int[])[1, 5, 11])
+
+        // Twenty: more than two heads of five sequences, so that the query blocks of one task are dealt out as well.
+        foreach (int workers in (int[])[1, 20])
         {
             using var pool = new WorkerPool(workers);
             using var actual = new TestMatrix(t, h * dv, gap: 7);
@@ -184,7 +189,7 @@ public sealed unsafe class MlaTests
     }
 
     private static TestPages Ragged(Random random, int blockSize, MlaShape shape, bool bf16) => new(
-        random, [(1, 1), (17, 17), (290, 1), (70, 33), (140, 135)], blockSize, shape.CacheWidth, bf16 ? DType.Bf16 : DType.F32);
+        random, [(1, 1), (17, 17), (290, 1), (70, 18), (132, 130)], blockSize, shape.CacheWidth, bf16 ? DType.Bf16 : DType.F32);
 
     private static TestMatrix Weight(Random random, MlaShape shape, out WeightMatrix kvB)
     {
