@@ -15,6 +15,7 @@ internal static class Program
         var root = new RootCommand("Hadal: run and optimise models of the DeepSeek family.\n\nMODEL is a Hugging Face folder, a .gguf file, or nothing: then the bundled demo model runs.")
         {
             RunCommand.Create(),
+            ServeCommand.Create(),
             BenchCommand.Create(),
             LogitsCommand.Create(),
             EvalCommand.Create(),

@@ -40,6 +40,9 @@ internal sealed class EngineSession : IAsyncDisposable
 
     public LlmEngine Engine { get; }
 
+    /// <summary>Tokens that the KV pages hold.</summary>
+    public long KvTokens => (long)_model.Runner.NumBlocks * _model.Runner.BlockSize;
+
     public async ValueTask DisposeAsync()
     {
         await Engine.DisposeAsync().ConfigureAwait(false);

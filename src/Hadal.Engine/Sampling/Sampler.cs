@@ -17,7 +17,7 @@ internal sealed class Sampler(int vocabSize)
     private const int Stride = 512;
 
     // Relative to the most likely token. Real distributions are peaked: the first floor nearly always leaves enough, and few.
-    private static ReadOnlySpan<float> Floors => [1e-3f, 1e-6f, 0f];
+    private readonly float[] _floors = [1e-3f, 1e-6f, 0f];
 
     private readonly float[] _logits = new float[vocabSize];
     private readonly float[] _weights = new float[vocabSize];
@@ -142,7 +142,7 @@ internal sealed class Sampler(int vocabSize)
             mass = p.TopP * SumOf(_strideSums);
         }
 
-        foreach (float floor in Floors)
+        foreach (float floor in _floors)
         {
             int count = GatherAbove(weights, floor, out double gathered);
             if (hasTopK ? count >= p.TopK : gathered >= mass)

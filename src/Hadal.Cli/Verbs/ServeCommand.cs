@@ -1,0 +1,110 @@
+using System.CommandLine;
+using Hadal.Cli.Output;
+using Hadal.Cli.Session;
+using Hadal.Engine;
+using Hadal.Server;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Hadal.Cli.Verbs;
+
+/// <summary><c>hadal serve</c>: the OpenAI-compatible server.</summary>
+internal static class ServeCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("serve", """
+            Serve a model over HTTP, in the shape of the OpenAI API: /v1/chat/completions, /v1/completions, /v1/models, /tokenize, /detokenize, /health, /metrics.
+
+            Listens on 127.0.0.1 unless --host says otherwise. Ctrl-C or SIGTERM lets running answers end, for --drain seconds at most.
+
+            Examples:
+              hadal serve
+              hadal serve DeepSeek-R1-Distill-Qwen-7B --weight-dtype int8 --port 9000 --max-running 32
+              curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \
+                -d '{"model": "hadal-demo", "messages": [{"role": "user", "content": "Tell me a story."}], "stream": true}'
+            """);
+        var model = new ModelOptions(command);
+        var host = new Option<string>("--host") { Description = "Address to listen on", DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS" };
+        var port = new Option<int>("--port") { Description = "Port; 0 for any free one", DefaultValueFactory = _ => 8000, HelpName = "PORT" };
+        var name = new Option<string?>("--model-name") { Description = "What clients call the model; by default the folder's or file's name", HelpName = "NAME" };
+        var keys = new Option<FileInfo?>("--api-keys") { Description = "File of API keys, one a line; every route but /health then asks for one", HelpName = "FILE" };
+        var running = new Option<int>("--max-running") { Description = "Answers made at once", DefaultValueFactory = _ => 64, HelpName = "N" };
+        var queue = new Option<int>("--max-queue") { Description = "Requests that may wait; beyond it they get 429", DefaultValueFactory = _ => 1024, HelpName = "N" };
+        var budget = new Option<int>("--max-batched-tokens") { Description = "Tokens computed in one step, prompts and answers together", DefaultValueFactory = _ => 512, HelpName = "N" };
+        var noPrefix = new Option<bool>("--no-prefix-cache") { Description = "Do not share pages of equal prompt beginnings among requests" };
+        var reasoning = new Option<ReasoningMode>("--reasoning") { Description = "auto: what stands in <think>…</think> becomes reasoning_content; off: it stays in the text", DefaultValueFactory = _ => ReasoningMode.Auto };
+        var drain = new Option<int>("--drain") { Description = "Seconds that running answers may take once the server is told to stop", DefaultValueFactory = _ => 30, HelpName = "SECONDS" };
+        var verbose = new Option<bool>("--verbose") { Description = "Log every request (never prompts, answers or keys)" };
+        foreach (Option option in new Option[] { host, port, name, keys, running, queue, budget, noPrefix, reasoning, drain, verbose })
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, ct) => ServeAsync(
+            parsed,
+            model,
+            new HadalServerOptions
+            {
+                Host = parsed.GetValue(host)!,
+                Port = parsed.GetValue(port),
+                ApiKeys = ReadKeys(parsed.GetValue(keys)),
+                Reasoning = parsed.GetValue(reasoning),
+                DrainTimeout = TimeSpan.FromSeconds(parsed.GetValue(drain)),
+            },
+            new EngineOptions
+            {
+                MaxRunning = parsed.GetValue(running),
+                MaxQueue = parsed.GetValue(queue),
+                MaxBatchedTokens = parsed.GetValue(budget),
+                EnablePrefixCaching = !parsed.GetValue(noPrefix),
+            },
+            parsed.GetValue(name),
+            parsed.GetValue(verbose),
+            ct));
+        return command;
+    }
+
+    private static async Task<int> ServeAsync(
+        ParseResult parsed, ModelOptions options, HadalServerOptions server, EngineOptions engine, string? name, bool verbose, CancellationToken cancellationToken)
+    {
+        using ILoggerFactory loggers = LoggerFactory.Create(builder => builder
+            .SetMinimumLevel(verbose ? LogLevel.Debug : LogLevel.Information)
+            .AddFilter("Microsoft", LogLevel.Warning)
+            .AddSimpleConsole(console =>
+            {
+                console.SingleLine = true;
+                console.TimestampFormat = "HH:mm:ss ";
+            }));
+        await using var session = new EngineSession(
+            ModelSession.Load(options, parsed, cancellationToken, load => load with { MaxSequences = engine.MaxRunning }),
+            engine with { Logger = loggers.CreateLogger("Hadal.Engine") });
+        Terminal.Note($"{session.Name}: context {session.Engine.MaxContextLen} tokens, KV pages for {session.KvTokens} tokens");
+        var served = new ServedModel
+        {
+            Id = name ?? session.Name,
+            Engine = session.Engine,
+            Tokenizer = session.Tokenizer,
+            ChatTemplate = session.Template,
+            Config = session.Config,
+            Created = TimeProvider.System.GetUtcNow(),
+            ReasoningMarkers = ReasoningMarkers.Detect(session.Tokenizer, session.Template),
+        };
+        await using WebApplication app = HadalServer.Build(
+            server with
+            {
+                DefaultTemperature = session.Config.DefaultTemperature,
+                DefaultTopP = session.Config.DefaultTopP,
+                DefaultTopK = session.Config.DefaultTopK,
+            },
+            [served],
+            loggers);
+        // The command line's own Ctrl-C handling ends this token; the application then drains.
+        await app.RunAsync(cancellationToken).ConfigureAwait(false);
+        return 0;
+    }
+
+    private static string[] ReadKeys(FileInfo? file)
+        => file is null ? [] : [.. StrictText.Read(file.FullName).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
+}

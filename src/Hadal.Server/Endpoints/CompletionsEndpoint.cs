@@ -1,0 +1,29 @@
+using Hadal.Server.Generation;
+using Hadal.Server.Http;
+using Hadal.Server.Requests;
+using Microsoft.AspNetCore.Http;
+
+namespace Hadal.Server.Endpoints;
+
+internal sealed class CompletionsEndpoint(ModelRegistry models, HadalServerOptions options, GenerationPipeline pipeline)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        CompletionRequest request;
+        using (var document = await JsonBody.ReadAsync(context))
+        {
+            var body = new JsonFields(document.RootElement);
+            request = CompletionRequest.Read(body, models.Get(body.RequiredString("model")), options);
+        }
+
+        var job = new GenerationJob($"cmpl-{Guid.NewGuid():N}", request.Model, request.Prompts, request.Sampling, pipeline.UnixSecondsNow());
+        if (!request.Streaming.Stream)
+        {
+            await pipeline.CollectAsync(context, job, new CollectedCompletion(job, request));
+            return;
+        }
+
+        using var sse = new SseWriter(context);
+        await pipeline.StreamAsync(context, job, sse, new StreamedCompletion(job, request, sse));
+    }
+}

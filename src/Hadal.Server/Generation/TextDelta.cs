@@ -1,0 +1,3 @@
+namespace Hadal.Server.Generation;
+
+internal readonly record struct TextDelta(string Reasoning, string Content);
