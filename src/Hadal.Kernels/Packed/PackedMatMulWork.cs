@@ -58,7 +58,7 @@ internal unsafe struct PackedMatMulWork(
         }
     }
 
-    private static void Store(float* sums, float* scales, float* bias, float* residual, int count, float* y)
+    internal static void Store(float* sums, float* scales, float* bias, float* residual, int count, float* y)
     {
         int i = 0;
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
