@@ -45,6 +45,13 @@ internal static unsafe class GgufGroups
                 }
 
                 break;
+            case DType.Q6_K:
+                for (int b = 0; b < columns / 256; b++, data += 210)
+                {
+                    Q6K(data, codes + (b * 256), scales + (b * 16));
+                }
+
+                break;
             default:
                 throw new NotSupportedException($"{dtype} has no packed format");
         }
@@ -56,6 +63,25 @@ internal static unsafe class GgufGroups
         {
             codes[i] = (ushort)(quants[i] & 15);
             codes[i + 16] = (ushort)(quants[i] >> 4);
+        }
+    }
+
+    private static void Q6K(byte* b, ushort* codes, ushort* scales)
+    {
+        float d = (float)*(Half*)(b + 208);
+        for (int j = 0; j < 16; j++)
+        {
+            scales[j] = BitConverter.HalfToUInt16Bits((Half)(d * ((sbyte*)(b + 192))[j]));
+        }
+
+        for (int i = 0; i < 256; i++)
+        {
+            // Two halves of 128: low nibbles in 64 bytes, high bit pairs in 32.
+            int half = i / 128;
+            int r = i % 128;
+            byte low = (b + (half * 64))[r % 64];
+            int high = ((b + 128 + (half * 32))[r % 32] >> (r / 32 * 2)) & 3;
+            codes[i] = (ushort)((r < 64 ? low & 15 : low >> 4) | (high << 4));
         }
     }
 

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Hadal.Kernels.Packed;
 
 /// <summary>What an emitted kernel reads. The offsets are its ABI.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 64)]
+[StructLayout(LayoutKind.Explicit, Size = 72)]
 internal unsafe struct KernelArgs
 {
     /// <summary>Lines of the block from the first column on.</summary>
@@ -41,4 +41,8 @@ internal unsafe struct KernelArgs
     /// <summary>Rounds of the inner loop in the last group.</summary>
     [FieldOffset(56)]
     public int LastRounds;
+
+    /// <summary>[groups, panels] f32 scales of the weights, for formats with scales per block.</summary>
+    [FieldOffset(64)]
+    public float* WeightScales;
 }

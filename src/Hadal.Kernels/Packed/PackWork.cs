@@ -24,6 +24,7 @@ internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target) : IWor
         {
             int panels = target.PanelsOf(block);
             byte* data = target.Block(block);
+            WriteBlockScales(block, panels);
             for (int r = 0; r < panels * PackedFormat.PanelRows; r++)
             {
                 int n = (block * PackedFormat.BlockRows) + r;
@@ -52,6 +53,13 @@ internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target) : IWor
             case PackedKind.Bf16:
                 new ReadOnlySpan<ushort>(data, source.Columns).CopyTo(new Span<ushort>(codes, columns));
                 break;
+            case PackedKind.Fp8Block:
+                for (int k = 0; k < source.Columns; k++)
+                {
+                    codes[k] = data[k];
+                }
+
+                break;
             case PackedKind.Int8 when source.DType == DType.I8:
                 target.RowScales[n] = source.Scales[n];
                 for (int k = 0; k < source.Columns; k++)
@@ -75,6 +83,26 @@ internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target) : IWor
         }
     }
 
+    private readonly void WriteBlockScales(int block, int panels)
+    {
+        float* scales = target.BlockScales(block);
+        if (scales == null)
+        {
+            return;
+        }
+
+        int groups = target.Format.Groups(source.Columns);
+        for (int j = 0; j < panels; j++)
+        {
+            int row = (block * PackedFormat.BlockRows) + (j * PackedFormat.PanelRows);
+            for (int g = 0; g < groups; g++)
+            {
+                // The last group of padded columns may lie past the last scale; its weights are zero.
+                scales[(g * panels) + j] = source.Scales[((nint)(row / source.ScaleBlockRows) * source.ScaleStride) + Math.Min(g, source.ScaleStride - 1)];
+            }
+        }
+    }
+
     private readonly void Write(byte* block, int panels, int row, int columns, ushort* codes, ushort* scales, ushort* minima)
     {
         PackedFormat format = target.Format;
@@ -93,6 +121,15 @@ internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target) : IWor
                     case 2:
                         ((ushort*)line)[0] = codes[k];
                         ((ushort*)line)[1] = codes[k + 1];
+                        break;
+                    case 4 when format.Kind == PackedKind.Fp8Block:
+                        // Within each 16 bytes: columns 0 and 1 of four rows, then columns 2 and 3, so that interleaving the two bytes
+                        // of the decoded values gives pairs of columns.
+                        byte* quad = line - (lane * 4) + (lane / 4 * 16) + (lane % 4 * 2);
+                        quad[0] = (byte)codes[k];
+                        quad[1] = (byte)codes[k + 1];
+                        quad[8] = (byte)codes[k + 2];
+                        quad[9] = (byte)codes[k + 3];
                         break;
                     case 4:
                         for (int i = 0; i < 4; i++)

@@ -33,6 +33,7 @@ internal static unsafe class PackedBlock
             args.Weights = weights + (panels * format.PanelOffset(k));
             args.Groups = format.GroupK == 0 ? 1 : (count + format.GroupK - 1) / format.GroupK;
             args.Rounds = format.GroupK / roundK;
+            args.WeightScales = m.BlockScales(block) + (group * panels);
             args.LastRounds = (count - ((args.Groups - 1) * format.GroupK)) / roundK;
             for (int i = 0; i < numTiles; i++)
             {

@@ -23,7 +23,7 @@ public readonly record struct PackedFormat(
     /// <summary>Columns are padded to a multiple of this.</summary>
     public const int PadK = 16;
 
-    public bool IsInteger => Kind != PackedKind.Bf16;
+    public bool IsInteger => Kind is not (PackedKind.Bf16 or PackedKind.Fp8Block);
 
     /// <summary>Bytes of one activation.</summary>
     public int ActivationBytes => IsInteger ? 1 : 2;
@@ -38,6 +38,8 @@ public readonly record struct PackedFormat(
         PackedKind.Int8Group32 => new(kind, LineK: 4, GroupK: 32, true, false, ZeroPoint: 128, MaxTokens: 3, BlockK: 256),
         PackedKind.Int4Group32 => new(kind, LineK: 8, GroupK: 32, true, false, ZeroPoint: 8, MaxTokens: 3, BlockK: 256),
         PackedKind.Int4Group32Min => new(kind, LineK: 8, GroupK: 32, true, true, ZeroPoint: 0, MaxTokens: 3, BlockK: 256),
+        PackedKind.Int8Group16 => new(kind, LineK: 4, GroupK: 16, true, false, ZeroPoint: 32, MaxTokens: 3, BlockK: 256),
+        PackedKind.Fp8Block => new(kind, LineK: 4, GroupK: 128, false, false, ZeroPoint: 0, MaxTokens: 3, BlockK: 256),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown kind"),
     };
 

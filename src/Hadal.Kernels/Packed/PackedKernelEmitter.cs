@@ -1,3 +1,4 @@
+using Hadal.Numerics;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -23,7 +24,8 @@ internal static class PackedKernelEmitter
     /// <summary>Columns that one round of the inner loop covers.</summary>
     public static int RoundK(PackedFormat format) => format.Kind switch
     {
-        // A group of 32 is one round: its scales follow its lines.
+        // A group is one round: its scales follow its lines.
+        PackedKind.Int8Group16 => 16,
         PackedKind.Int8Group32 or PackedKind.Int4Group32 or PackedKind.Int4Group32Min => 32,
         _ => Unroll * format.LineK,
     };
@@ -31,13 +33,14 @@ internal static class PackedKernelEmitter
     public static void Emit(Assembler c, PackedFormat format, int panels, int tokens)
     {
         int tiles = panels * tokens;
-        bool grouped = format.IsInteger;
+        bool grouped = format.GroupK > 0;
+        bool fp8 = format.Kind == PackedKind.Fp8Block;
         AssemblerRegisterZMM Acc(int t, int j) => Zmm((t * panels) + j);
         AssemblerRegisterZMM Sum(int t, int j) => Zmm((grouped ? tiles : 0) + (t * panels) + j);
         int free = grouped ? 2 * tiles : tiles;
         AssemblerRegisterZMM Weight(int j) => Zmm(free + j);
-        AssemblerRegisterZMM x = Zmm(free + panels);
-        AssemblerRegisterZMM nibbles = Zmm(free + panels + 1);
+        AssemblerRegisterZMM x = Zmm(Math.Min(free + panels, 31));
+        AssemblerRegisterZMM nibbles = Zmm(Math.Min(free + panels + 1, 31));
 
         AssemblerRegister64 weights = rax;
         AssemblerRegister64 activations = rdx;
@@ -45,12 +48,14 @@ internal static class PackedKernelEmitter
         AssemblerRegister64 corrections = r9;
         AssemblerRegister64 scaledSums = r10;
         AssemblerRegister64 sums = r11;
+        AssemblerRegister64 weightScales = r9; // where corrections are for integers
+        Label tables = c.CreateLabel();
 
         c.mov(weights, __qword_ptr[rdi]);
         c.mov(activations, __qword_ptr[rdi + 8]);
         c.mov(sums, __qword_ptr[rdi + 16]);
         c.mov(scales, __qword_ptr[rdi + 24]);
-        c.mov(corrections, __qword_ptr[rdi + 32]);
+        c.mov(corrections, __qword_ptr[rdi + (fp8 ? 64 : 32)]);
         c.mov(scaledSums, __qword_ptr[rdi + 40]);
         c.mov(ecx, __dword_ptr[rdi + 48]);
         for (int t = 0; t < tokens; t++)
@@ -61,7 +66,18 @@ internal static class PackedKernelEmitter
             }
         }
 
-        if (format.LineK == 8)
+        if (fp8)
+        {
+            c.lea(rsi, __[tables]);
+            for (int i = 0; i < 4; i++)
+            {
+                c.vmovdqu64(Zmm(27 + i), __zmmword_ptr[rsi + (i * 64)]);
+            }
+
+            c.mov(esi, unchecked((int)0x80808080));
+            c.vpbroadcastd(zmm31, esi);
+        }
+        else if (format.LineK == 8)
         {
             c.mov(esi, 0x0F0F0F0F);
             c.vpbroadcastd(nibbles, esi);
@@ -87,7 +103,10 @@ internal static class PackedKernelEmitter
                 }
             }
 
-            c.add(corrections, tokens * 4);
+            if (format.IsInteger)
+            {
+                c.add(corrections, tokens * 4);
+            }
         }
 
         c.mov(esi, __dword_ptr[rdi + 52]);
@@ -106,6 +125,12 @@ internal static class PackedKernelEmitter
             if (format.LineK == 8)
             {
                 EmitNibbles(c, line, panels, tokens, at, weights, activations, Acc, Weight, x, nibbles);
+                continue;
+            }
+
+            if (fp8)
+            {
+                EmitE4M3(c, line, panels, tokens, at, weights, activations, Acc);
                 continue;
             }
 
@@ -136,7 +161,19 @@ internal static class PackedKernelEmitter
         c.dec(esi);
         c.jnz(round);
 
-        if (grouped)
+        if (fp8)
+        {
+            for (int t = 0; t < tokens; t++)
+            {
+                for (int j = 0; j < panels; j++)
+                {
+                    c.vfmadd231ps(Sum(t, j), Acc(t, j), __dword_bcst[weightScales + (j * 4)]);
+                }
+            }
+
+            c.add(weightScales, panels * 4);
+        }
+        else if (grouped)
         {
             EmitFold(c, format, panels, tokens, weights, scales, scaledSums, Acc, Sum, Weight);
         }
@@ -153,6 +190,49 @@ internal static class PackedKernelEmitter
 
         c.vzeroupper();
         c.ret();
+        if (fp8)
+        {
+            c.Label(ref tables);
+            c.db(E4M3Tables());
+        }
+    }
+
+    // Upper and lower bytes of the bf16 that each of the 128 codes without sign stands for, as vpermi2b looks them up.
+    private static byte[] E4M3Tables()
+    {
+        byte[] bytes = new byte[256];
+        for (int code = 0; code < 128; code++)
+        {
+            ushort bits = Bf16.FromSingle(Fp8.E4M3ToSingle((byte)code));
+            bytes[code] = (byte)(bits >> 8);
+            bytes[128 + code] = (byte)bits;
+        }
+
+        return bytes;
+    }
+
+    // 64 codes become 2 × 32 bf16: both bytes by table, the sign put back, interleaved.
+    private static void EmitE4M3(
+        Assembler c, int line, int panels, int tokens, int at, AssemblerRegister64 weights, AssemblerRegister64 activations, Func<int, int, AssemblerRegisterZMM> acc)
+    {
+        AssemblerRegisterZMM low = zmm24;
+        AssemblerRegisterZMM high = zmm25;
+        AssemblerRegisterZMM pairs = zmm26;
+        for (int j = 0; j < panels; j++)
+        {
+            c.vmovdqu64(low, __zmmword_ptr[weights + (at + (j * PackedFormat.LineBytes))]);
+            c.vmovdqa64(high, low);
+            c.vpermi2b(high, zmm27, zmm28);
+            c.vpternlogd(high, low, zmm31, 0xF8); // high | (low & sign)
+            c.vpermi2b(low, zmm29, zmm30);
+            c.vpunpcklbw(pairs, low, high);
+            c.vpunpckhbw(low, low, high);
+            for (int t = 0; t < tokens; t++)
+            {
+                c.vdpbf16ps(acc(t, j), pairs, __dword_bcst[activations + ((((2 * line) * tokens) + t) * 4)]);
+                c.vdpbf16ps(acc(t, j), low, __dword_bcst[activations + ((((2 * line) + 1) * tokens) + t) * 4]);
+            }
+        }
     }
 
     // A line of nibbles is two steps: the low ones are columns 0 to 3 of the line, the high ones 4 to 7.

@@ -20,7 +20,12 @@ public sealed unsafe class PackedKernels : IDisposable
     }
 
     /// <summary>Whether this machine has the instructions of a kind.</summary>
-    public bool Supports(PackedKind kind) => kind == PackedKind.Bf16 ? _features.Avx512Bf16 : _features.Avx512Vnni;
+    public bool Supports(PackedKind kind) => kind switch
+    {
+        PackedKind.Bf16 => _features.Avx512Bf16,
+        PackedKind.Fp8Block => _features.Avx512Bf16 && _features.Avx512Vbmi,
+        _ => _features.Avx512Vnni,
+    };
 
     /// <summary>The bytes of a kernel, for people and tests.</summary>
     public static byte[] Code(PackedKind kind, int panels, int tokens)

@@ -40,23 +40,25 @@ internal unsafe struct TileWork(ActivationTiles tiles, MatrixF32 x, int* rows) :
         int columns = tiles.Columns;
         int padded = PackedFormat.Padded(columns);
         uint* target = (uint*)tiles.Tile(tile) + token;
+        // Whole vectors are rounded at a time, which may be more than a group.
+        int span = Math.Max(format.GroupK, 4 * Vector<float>.Count);
         float* padding = stackalloc float[MaxGroupK];
         sbyte* rounded = stackalloc sbyte[MaxGroupK];
         for (int group = 0, k = 0; k < padded; group++, k += format.GroupK)
         {
             int real = Math.Min(format.GroupK, columns - k);
             float* values = row + k;
-            if (real < format.GroupK)
+            if (real < span)
             {
-                new Span<float>(padding, format.GroupK).Clear();
-                new ReadOnlySpan<float>(values, Math.Max(real, 0)).CopyTo(new Span<float>(padding, format.GroupK));
+                new Span<float>(padding, span).Clear();
+                new ReadOnlySpan<float>(values, Math.Max(real, 0)).CopyTo(new Span<float>(padding, span));
                 values = padding;
             }
 
-            float max = AbsMax(values, format.GroupK);
+            float max = AbsMax(values, span);
             // NaN and infinity must not vanish in the rounding: as the scale they reach every sum of the token.
             float scale = max / 127;
-            int sum = Round(values, format.GroupK, max > 0 && float.IsFinite(max) ? 127 / max : 0, rounded);
+            int sum = Round(values, span, max > 0 && float.IsFinite(max) ? 127 / max : 0, rounded);
             int at = (group * tokens) + token;
             tiles.Scales(tile)[at] = scale;
             tiles.Corrections(tile)[at] = -format.ZeroPoint * sum;

@@ -13,7 +13,7 @@ public sealed unsafe class PackedMatMulTests
     public static TheoryData<DType, int, int, int> Cases()
     {
         var data = new TheoryData<DType, int, int, int>();
-        foreach (DType dtype in new[] { DType.Bf16, DType.I8, DType.F32, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q4_K })
+        foreach (DType dtype in new[] { DType.Bf16, DType.F8E4M3, DType.I8, DType.F32, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q4_K, DType.Q6_K })
         {
             int unit = Math.Max(dtype.BlockElements, 1);
             foreach ((int n, int k) in new[] { (1, 1), (15, 24), (16, 80), (17, 255), (64, 256), (65, 257), (130, 576), (200, 1408) })
@@ -34,7 +34,7 @@ public sealed unsafe class PackedMatMulTests
     public void Forward_AnyShape_EqualsPlainSumsOfRoundedActivations(DType dtype, int n, int k, int tokens)
     {
         using var kernels = new PackedKernels(CpuFeatures.Detect());
-        using var weights = new TestWeight(new Random((n * 31) + k + tokens), dtype, n, k, dtype == DType.I8 ? ScaleLayout.PerRow : ScaleLayout.None);
+        using var weights = new TestWeight(new Random((n * 31) + k + tokens), dtype, n, k, Layout(dtype));
         PackedKind kind = WeightPacker.KindFor(weights.Matrix) ?? PackedKind.Int8;
         Assert.SkipUnless(kernels.Supports(kind), "this machine (or DOTNET_EnableAVX512=0) has no instructions for this kind");
         using var pool = new WorkerPool(2);
@@ -93,12 +93,13 @@ public sealed unsafe class PackedMatMulTests
 
     [Theory]
     [InlineData(DType.Bf16)]
+    [InlineData(DType.F8E4M3)]
     [InlineData(DType.I8)]
     [InlineData(DType.Q4_0)]
     public void Forward_TokenInABatch_IsTheSameBitsAsAlone(DType dtype)
     {
         using var kernels = new PackedKernels(CpuFeatures.Detect());
-        using var weights = new TestWeight(new Random(5), dtype, 96, 512, dtype == DType.I8 ? ScaleLayout.PerRow : ScaleLayout.None);
+        using var weights = new TestWeight(new Random(5), dtype, 96, 512, Layout(dtype));
         PackedKind kind = WeightPacker.KindFor(weights.Matrix)!.Value;
         Assert.SkipUnless(kernels.Supports(kind), "this machine (or DOTNET_EnableAVX512=0) has no instructions for this kind");
         using var pool = new WorkerPool(2);
@@ -124,6 +125,13 @@ public sealed unsafe class PackedMatMulTests
         }
     }
 
+    private static ScaleLayout Layout(DType dtype) => dtype switch
+    {
+        DType.I8 => ScaleLayout.PerRow,
+        DType.F8E4M3 => ScaleLayout.Block,
+        _ => ScaleLayout.None,
+    };
+
     /// <summary>What the packed weights mean.</summary>
     private static void Decode(in WeightMatrix w, PackedKind kind, int n, float[] row)
     {
@@ -144,6 +152,10 @@ public sealed unsafe class PackedMatMulTests
         {
             RoundQ4K(w.Row(n), row);
         }
+        else if (kind == PackedKind.Int8Group16)
+        {
+            RoundQ6K(w.Row(n), row);
+        }
     }
 
     private static void RoundQ4K(byte* data, float[] row)
@@ -162,6 +174,17 @@ public sealed unsafe class PackedMatMulTests
                 q = i % 64 < 32 ? q & 15 : q >> 4;
                 row[(b * 256) + i] = ((float)(Half)(d * scale) * q) - (float)(Half)(dmin * min);
             }
+        }
+    }
+
+    private static void RoundQ6K(byte* data, float[] row)
+    {
+        for (int i = 0; i < row.Length; i++)
+        {
+            byte* b = data + (i / 256 * 210);
+            float d = (float)*(Half*)(b + 208);
+            float scale = d * ((sbyte*)(b + 192))[i % 256 / 16];
+            row[i] = scale == 0 ? 0 : MathF.Round(row[i] / scale) * (float)(Half)scale;
         }
     }
 
