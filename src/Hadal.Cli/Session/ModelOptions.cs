@@ -66,6 +66,14 @@ internal sealed class ModelOptions
         OneOf(_weightDtype, "stored", "int8", "f32", "bf16", "fp8");
         InRange(_threads, 0, 1024);
         InRange(_blockSize, 1, 1024);
+        // With an optional argument, a mistyped option would be taken for it.
+        _model.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: ['-', ..] option }])
+            {
+                result.AddError($"there is no option {option}");
+            }
+        });
         command.Arguments.Add(_model);
         foreach (Option option in new Option[] { _synthetic, _layers, _device, _threads, _dtype, _kvDtype, _weightDtype, _fusion, _maxContext, _kvMemory, _blockSize })
         {
