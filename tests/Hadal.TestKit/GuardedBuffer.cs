@@ -3,10 +3,11 @@ using System.Runtime.InteropServices;
 namespace Hadal.TestKit;
 
 /// <summary>Native memory that ends exactly at a page nobody may touch: one byte past the end faults.</summary>
-/// <remarks>The bytes before the start, back to the page's beginning, are sentinels that <see cref="CheckSentinels"/> compares. Linux and macOS; elsewhere only sentinels.</remarks>
+/// <remarks>All bytes are 0xFF at first. Those before the start, back to the page's beginning, are the sentinels that <see cref="CheckSentinels"/> compares. Linux and macOS; elsewhere only sentinels.</remarks>
 public sealed unsafe partial class GuardedBuffer : IDisposable
 {
-    private const byte Sentinel = 0xA5;
+    // NaN in every float type: an output that was not written shows.
+    private const byte Sentinel = 0xFF;
     private readonly byte* _mapping;
     private readonly nuint _mappingBytes;
     private readonly nuint _bodyBytes;
@@ -56,6 +57,18 @@ public sealed unsafe partial class GuardedBuffer : IDisposable
     {
         GuardedBuffer buffer = Of<T>(values.Length);
         values.CopyTo(buffer.Span<T>());
+        return buffer;
+    }
+
+    /// <summary>Floats from -1 to 1.</summary>
+    public static GuardedBuffer Uniform(Random random, int count)
+    {
+        GuardedBuffer buffer = Of<float>(count);
+        foreach (ref float v in buffer.Span<float>())
+        {
+            v = (2 * random.NextSingle()) - 1;
+        }
+
         return buffer;
     }
 

@@ -32,6 +32,43 @@ internal static unsafe class BinaryMap
         }
     }
 
+    /// <summary>One run of elements on the calling thread. Where it begins and ends does not show in the bits.</summary>
+    public static void Row<TOp>(float* a, float* b, float* y, int count)
+        where TOp : struct, IBinaryOp
+    {
+        if (Lanes512.IsSupported)
+        {
+            Row<TOp, Lanes512, Vector512<float>>(a, b, y, count);
+        }
+        else if (Lanes256.IsSupported)
+        {
+            Row<TOp, Lanes256, Vector256<float>>(a, b, y, count);
+        }
+        else
+        {
+            Row<TOp, Lanes128, Vector128<float>>(a, b, y, count);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Row<TOp, TLanes, TV>(float* a, float* b, float* y, int count)
+        where TOp : struct, IBinaryOp
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
+    {
+        int i = 0;
+        for (; i + TLanes.Count <= count; i += TLanes.Count)
+        {
+            TLanes.Store(y + i, TOp.Apply<TLanes, TV>(TLanes.Load(a + i), TLanes.Load(b + i)));
+        }
+
+        if (i < count)
+        {
+            int rest = count - i;
+            TLanes.StorePartial(y + i, rest, TOp.Apply<TLanes, TV>(TLanes.LoadPartial(a + i, rest), TLanes.LoadPartial(b + i, rest)));
+        }
+    }
+
     private static void Run<TOp, TLanes, TV>(WorkerPool pool, MatrixF32 a, MatrixF32 b, MatrixF32 y)
         where TOp : struct, IBinaryOp
         where TLanes : struct, ILanes<TV>
@@ -50,7 +87,6 @@ internal static unsafe class BinaryMap
         public MatrixF32 B;
         public MatrixF32 Y;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int worker, int numWorkers)
         {
             int pieces = (Y.Columns + PieceColumns - 1) / PieceColumns;
@@ -60,19 +96,7 @@ internal static unsafe class BinaryMap
                 (int row, int piece) = Math.DivRem(unit, pieces);
                 int i = piece * PieceColumns;
                 int end = Math.Min(i + PieceColumns, Y.Columns);
-                float* a = A.Row(row);
-                float* b = B.Row(row);
-                float* y = Y.Row(row);
-                for (; i + TLanes.Count <= end; i += TLanes.Count)
-                {
-                    TLanes.Store(y + i, TOp.Apply<TLanes, TV>(TLanes.Load(a + i), TLanes.Load(b + i)));
-                }
-
-                if (i < end)
-                {
-                    int count = end - i;
-                    TLanes.StorePartial(y + i, count, TOp.Apply<TLanes, TV>(TLanes.LoadPartial(a + i, count), TLanes.LoadPartial(b + i, count)));
-                }
+                Row<TOp, TLanes, TV>(A.Row(row) + i, B.Row(row) + i, Y.Row(row) + i, end - i);
             }
         }
     }

@@ -1,8 +1,7 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using Hadal.Kernels.Simd;
+using Hadal.Kernels.Vectors;
 using Hadal.Kernels.Weights;
 using Hadal.Numerics;
 
@@ -52,74 +51,112 @@ internal unsafe struct RowsJob
 
     public readonly void Run(int firstRow, int numRows)
     {
-        if (Simd512.IsSupported)
+        if (Lanes512.IsSupported)
         {
-            Run<Vector512<float>, Simd512>(firstRow, numRows);
+            if (W.DType.IsBlock && W.ScaleLayout == ScaleLayout.None && NumTokens <= 4)
+            {
+                RunBlocksInRegisters(firstRow, numRows);
+                return;
+            }
+
+            Run<Lanes512, Vector512<float>>(firstRow, numRows);
         }
-        else if (Simd256.IsSupported)
+        else if (Lanes256.IsSupported)
         {
-            Run<Vector256<float>, Simd256>(firstRow, numRows);
+            Run<Lanes256, Vector256<float>>(firstRow, numRows);
         }
         else
         {
-            Run<Vector<float>, SimdPortable>(firstRow, numRows);
+            Run<Lanes128, Vector128<float>>(firstRow, numRows);
         }
     }
 
-    internal readonly void Run<TV, TSimd>(int firstRow, int numRows)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
+    internal readonly void Run<TLanes, TV>(int firstRow, int numRows)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        bool inRegisters = !W.DType.IsBlock && NumTokens <= Math.Min(TSimd.MaxTileTokens, 4);
-        if (!inRegisters || (W.ScaleLayout == ScaleLayout.Block && W.ScaleBlockColumns % TSimd.Count != 0))
+        bool inRegisters = !W.DType.IsBlock && NumTokens <= Math.Min(MaxTileTokens<TLanes, TV>(), 4);
+        if (!inRegisters || (W.ScaleLayout == ScaleLayout.Block && W.ScaleBlockColumns % TLanes.Count != 0))
         {
-            RunPanels<TV, TSimd>(firstRow, numRows);
+            RunPanels<TLanes, TV>(firstRow, numRows);
             return;
         }
 
         switch (W.DType)
         {
             case DType.F32:
-                RunInRegisters<TV, TSimd, WeightLoaders.F32>(firstRow, numRows);
+                RunInRegisters<TLanes, TV, WeightLoaders.F32<TLanes, TV>>(firstRow, numRows);
                 break;
             case DType.F16:
-                RunInRegisters<TV, TSimd, WeightLoaders.F16>(firstRow, numRows);
+                RunInRegisters<TLanes, TV, WeightLoaders.F16<TLanes, TV>>(firstRow, numRows);
                 break;
             case DType.Bf16:
-                RunInRegisters<TV, TSimd, WeightLoaders.Bf16>(firstRow, numRows);
+                RunInRegisters<TLanes, TV, WeightLoaders.Bf16<TLanes, TV>>(firstRow, numRows);
                 break;
             case DType.F8E4M3:
-                RunInRegisters<TV, TSimd, WeightLoaders.F8E4M3>(firstRow, numRows);
+                RunInRegisters<TLanes, TV, WeightLoaders.F8E4M3<TLanes, TV>>(firstRow, numRows);
                 break;
             case DType.F8E5M2:
-                RunInRegisters<TV, TSimd, WeightLoaders.F8E5M2>(firstRow, numRows);
+                RunInRegisters<TLanes, TV, WeightLoaders.F8E5M2<TLanes, TV>>(firstRow, numRows);
                 break;
             default:
-                RunInRegisters<TV, TSimd, WeightLoaders.I8>(firstRow, numRows);
+                RunInRegisters<TLanes, TV, WeightLoaders.I8<TLanes, TV>>(firstRow, numRows);
                 break;
         }
     }
 
-    private readonly void RunInRegisters<TV, TSimd, TLoader>(int firstRow, int numRows)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
-        where TLoader : struct, IWeightLoader
+    // Only on AVX-512, whose permutations look sixteen codes up at once; elsewhere blocks go through panels.
+    private readonly void RunBlocksInRegisters(int firstRow, int numRows)
+    {
+        switch (W.DType)
+        {
+            case DType.Q8_0:
+                RunInRegisters<Lanes512, Vector512<float>, BlockLoaders.Q8_0, Constants.Zero>(firstRow, numRows);
+                break;
+            case DType.Q4_0:
+                RunInRegisters<Lanes512, Vector512<float>, BlockLoaders.Q4_0, Constants.Zero>(firstRow, numRows);
+                break;
+            case DType.Q4_1:
+                RunInRegisters<Lanes512, Vector512<float>, BlockLoaders.Q4_1, Constants.Zero>(firstRow, numRows);
+                break;
+            case DType.Q5_0:
+                RunInRegisters<Lanes512, Vector512<float>, BlockLoaders.Q5_0, Constants.Zero>(firstRow, numRows);
+                break;
+            case DType.Q5_1:
+                RunInRegisters<Lanes512, Vector512<float>, BlockLoaders.Q5_1, Constants.Zero>(firstRow, numRows);
+                break;
+            case DType.Q4_K:
+                RunInRegisters<Lanes512, Vector512<float>, BlockLoaders.Q4_K, Constants.Zero>(firstRow, numRows);
+                break;
+            case DType.Q5_K:
+                RunInRegisters<Lanes512, Vector512<float>, BlockLoaders.Q5_K, Constants.Zero>(firstRow, numRows);
+                break;
+            default:
+                RunInRegisters<Lanes512, Vector512<float>, BlockLoaders.Q6_K, Constants.Zero>(firstRow, numRows);
+                break;
+        }
+    }
+
+    private readonly void RunInRegisters<TLanes, TV, TLoader>(int firstRow, int numRows)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
+        where TLoader : struct, IWeightLoader<TV>
     {
         if (W.ScaleLayout == ScaleLayout.Block)
         {
-            RunInRegisters<TV, TSimd, TLoader, Constants.One>(firstRow, numRows);
+            RunInRegisters<TLanes, TV, TLoader, Constants.One>(firstRow, numRows);
         }
         else
         {
-            RunInRegisters<TV, TSimd, TLoader, Constants.Zero>(firstRow, numRows);
+            RunInRegisters<TLanes, TV, TLoader, Constants.Zero>(firstRow, numRows);
         }
     }
 
     [SkipLocalsInit]
-    private readonly void RunInRegisters<TV, TSimd, TLoader, TScaled>(int firstRow, int numRows)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
-        where TLoader : struct, IWeightLoader
+    private readonly void RunInRegisters<TLanes, TV, TLoader, TScaled>(int firstRow, int numRows)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
+        where TLoader : struct, IWeightLoader<TV>
         where TScaled : struct, IConstant
     {
         // Four tokens and four rows of at most 16 columns; the tile's sums.
@@ -127,7 +164,9 @@ internal unsafe struct RowsJob
         float* tailW = stackalloc float[4 * 16];
         Vector128<float>* sums = stackalloc Vector128<float>[4];
         WeightMatrix unscaled = WithoutRowScales(W);
+        float* factors = stackalloc float[4 * 16];
         TileOperands o = default;
+        o.Factors = factors;
         SetTokens(ref o, 0, NumTokens);
         o.ScaleBlockColumns = W.ScaleBlockColumns;
         int lastRow = firstRow + numRows - 1;
@@ -151,7 +190,7 @@ internal unsafe struct RowsJob
             for (int k = 0; k == 0 || k < W.Columns; k += BlockColumns)
             {
                 int columns = Math.Min(BlockColumns, W.Columns - k);
-                int tail = columns % TSimd.Count;
+                int tail = columns % TLanes.Count;
                 o.First = k;
                 o.End = k + columns - tail;
                 o.TailX = null;
@@ -159,26 +198,26 @@ internal unsafe struct RowsJob
                 {
                     o.TailX = tailX;
                     o.TailW = tailW;
-                    CopyTailX<TV, TSimd>(0, NumTokens, o.End, tail, tailX);
-                    new Span<float>(tailW, 4 * TSimd.Count).Clear();
-                    WeightDecoder.DecodeRowSimd<TV, TSimd>(unscaled, n, o.End, tail, tailW);
-                    WeightDecoder.DecodeRowSimd<TV, TSimd>(unscaled, n1, o.End, tail, tailW + TSimd.Count);
-                    WeightDecoder.DecodeRowSimd<TV, TSimd>(unscaled, n2, o.End, tail, tailW + (2 * TSimd.Count));
-                    WeightDecoder.DecodeRowSimd<TV, TSimd>(unscaled, n3, o.End, tail, tailW + (3 * TSimd.Count));
+                    CopyTailX<TLanes, TV>(0, NumTokens, o.End, tail, tailX);
+                    new Span<float>(tailW, 4 * TLanes.Count).Clear();
+                    WeightDecoder.DecodeRowSimd<TLanes, TV>(unscaled, n, o.End, tail, tailW);
+                    WeightDecoder.DecodeRowSimd<TLanes, TV>(unscaled, n1, o.End, tail, tailW + TLanes.Count);
+                    WeightDecoder.DecodeRowSimd<TLanes, TV>(unscaled, n2, o.End, tail, tailW + (2 * TLanes.Count));
+                    WeightDecoder.DecodeRowSimd<TLanes, TV>(unscaled, n3, o.End, tail, tailW + (3 * TLanes.Count));
                 }
 
-                RunTile<TV, TSimd, TLoader, TScaled>(o, NumTokens, sums);
+                RunTile<TLanes, TV, TLoader, TScaled>(o, NumTokens, sums);
                 Store(n, lastRow - n + 1, 0, NumTokens, sums, isFirstBlock: k == 0);
             }
         }
     }
 
     [SkipLocalsInit]
-    private readonly void RunPanels<TV, TSimd>(int firstRow, int numRows)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
+    private readonly void RunPanels<TLanes, TV>(int firstRow, int numRows)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        float* panel = WorkerScratch.Rent(PanelRows * PanelStride);
+        float* panel = Scratch.Worker(PanelRows * PanelStride);
         float* tailX = stackalloc float[6 * 16];
         float* tailW = stackalloc float[4 * 16];
         Vector128<float>* sums = stackalloc Vector128<float>[6];
@@ -186,14 +225,14 @@ internal unsafe struct RowsJob
         TileOperands o = default;
 
         // Few tokens use a panel only briefly: four rows of it never leave the first-level cache.
-        int panelRows = NumTokens <= 2 * TSimd.MaxTileTokens ? 4 : PanelRows;
+        int panelRows = NumTokens <= 2 * MaxTileTokens<TLanes, TV>() ? 4 : PanelRows;
         for (int panelFirst = firstRow; panelFirst < firstRow + numRows; panelFirst += panelRows)
         {
             int rows = Math.Min(panelRows, firstRow + numRows - panelFirst);
             for (int k = 0; k == 0 || k < W.Columns; k += BlockColumns)
             {
                 int columns = Math.Min(BlockColumns, W.Columns - k);
-                int tail = columns % TSimd.Count;
+                int tail = columns % TLanes.Count;
                 for (int r = 0; r < rows; r++)
                 {
                     if (panelRows == 4 && panelFirst + r + 4 < firstRow + numRows)
@@ -201,22 +240,22 @@ internal unsafe struct RowsJob
                         PrefetchRow(panelFirst + r + 4, k, columns);
                     }
 
-                    WeightDecoder.DecodeRowSimd<TV, TSimd>(unscaled, panelFirst + r, k, columns, panel + (r * PanelStride));
+                    WeightDecoder.DecodeRowSimd<TLanes, TV>(unscaled, panelFirst + r, k, columns, panel + (r * PanelStride));
                 }
 
                 // The panel's column 0 is the matrix's column k.
                 o.First = k;
                 o.End = k + columns - tail;
-                for (int t = 0; t < NumTokens; t += TSimd.MaxTileTokens)
+                for (int t = 0; t < NumTokens; t += MaxTileTokens<TLanes, TV>())
                 {
-                    int tokens = Math.Min(TSimd.MaxTileTokens, NumTokens - t);
+                    int tokens = Math.Min(MaxTileTokens<TLanes, TV>(), NumTokens - t);
                     SetTokens(ref o, t, tokens);
                     o.TailX = null;
                     if (tail != 0)
                     {
                         o.TailX = tailX;
                         o.TailW = tailW;
-                        CopyTailX<TV, TSimd>(t, tokens, o.End, tail, tailX);
+                        CopyTailX<TLanes, TV>(t, tokens, o.End, tail, tailX);
                     }
 
                     for (int r = 0; r < rows; r += 4)
@@ -232,13 +271,13 @@ internal unsafe struct RowsJob
                         o.W3 = (byte*)row3;
                         if (tail != 0)
                         {
-                            CopyTail<TV, TSimd>(row0 + o.End, tail, tailW);
-                            CopyTail<TV, TSimd>(row1 + o.End, tail, tailW + TSimd.Count);
-                            CopyTail<TV, TSimd>(row2 + o.End, tail, tailW + (2 * TSimd.Count));
-                            CopyTail<TV, TSimd>(row3 + o.End, tail, tailW + (3 * TSimd.Count));
+                            CopyTail<TLanes, TV>(row0 + o.End, tail, tailW);
+                            CopyTail<TLanes, TV>(row1 + o.End, tail, tailW + TLanes.Count);
+                            CopyTail<TLanes, TV>(row2 + o.End, tail, tailW + (2 * TLanes.Count));
+                            CopyTail<TLanes, TV>(row3 + o.End, tail, tailW + (3 * TLanes.Count));
                         }
 
-                        RunTile<TV, TSimd, WeightLoaders.Panel, Constants.Zero>(o, tokens, sums);
+                        RunTile<TLanes, TV, WeightLoaders.Panel<TLanes, TV>, Constants.Zero>(o, tokens, sums);
                         Store(panelFirst + r, rows - r, t, tokens, sums, isFirstBlock: k == 0);
                     }
                 }
@@ -262,34 +301,40 @@ internal unsafe struct RowsJob
         }
     }
 
-    private static void RunTile<TV, TSimd, TLoader, TScaled>(in TileOperands o, int tokens, Vector128<float>* sums)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
-        where TLoader : struct, IWeightLoader
+    private static void RunTile<TLanes, TV, TLoader, TScaled>(in TileOperands o, int tokens, Vector128<float>* sums)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
+        where TLoader : struct, IWeightLoader<TV>
         where TScaled : struct, IConstant
     {
         switch (tokens)
         {
             case 1:
-                Tile.Run<TV, TSimd, TLoader, TScaled, Constants.One>(o, sums);
+                DotTile.Run<TLanes, TV, TLoader, TScaled, Constants.One>(o, sums);
                 break;
             case 2:
-                Tile.Run<TV, TSimd, TLoader, TScaled, Constants.Two>(o, sums);
+                DotTile.Run<TLanes, TV, TLoader, TScaled, Constants.Two>(o, sums);
                 break;
             case 3:
-                Tile.Run<TV, TSimd, TLoader, TScaled, Constants.Three>(o, sums);
+                DotTile.Run<TLanes, TV, TLoader, TScaled, Constants.Three>(o, sums);
                 break;
             case 4:
-                Tile.Run<TV, TSimd, TLoader, TScaled, Constants.Four>(o, sums);
+                DotTile.Run<TLanes, TV, TLoader, TScaled, Constants.Four>(o, sums);
                 break;
             case 5:
-                Tile.Run<TV, TSimd, TLoader, TScaled, Constants.Five>(o, sums);
+                DotTile.Run<TLanes, TV, TLoader, TScaled, Constants.Five>(o, sums);
                 break;
             default:
-                Tile.Run<TV, TSimd, TLoader, TScaled, Constants.Six>(o, sums);
+                DotTile.Run<TLanes, TV, TLoader, TScaled, Constants.Six>(o, sums);
                 break;
         }
     }
+
+    // 24 sums, four weights and an x fill 32 registers.
+    private static int MaxTileTokens<TLanes, TV>()
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
+        => TLanes.HasManyRegisters ? 6 : 2;
 
     // Row scales multiply finished sums, so the weights are decoded without them.
     private static WeightMatrix WithoutRowScales(in WeightMatrix w) => w.ScaleLayout != ScaleLayout.PerRow ? w : new WeightMatrix
@@ -315,21 +360,21 @@ internal unsafe struct RowsJob
         o.X5 = count > 5 ? XRow(first + 5) : null;
     }
 
-    private readonly void CopyTailX<TV, TSimd>(int first, int count, int column, int tail, float* tailX)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
+    private readonly void CopyTailX<TLanes, TV>(int first, int count, int column, int tail, float* tailX)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
         for (int t = 0; t < count; t++)
         {
-            CopyTail<TV, TSimd>(XRow(first + t) + column, tail, tailX + (t * TSimd.Count));
+            CopyTail<TLanes, TV>(XRow(first + t) + column, tail, tailX + (t * TLanes.Count));
         }
     }
 
-    private static void CopyTail<TV, TSimd>(float* source, int tail, float* padded)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
+    private static void CopyTail<TLanes, TV>(float* source, int tail, float* padded)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        for (int i = 0; i < TSimd.Count; i++)
+        for (int i = 0; i < TLanes.Count; i++)
         {
             padded[i] = i < tail ? source[i] : 0;
         }

@@ -11,6 +11,9 @@ internal unsafe struct TileOperands
 
     public int ScaleBlockColumns;
 
+    /// <summary>Room for 16 floats a row, for loaders that have factors.</summary>
+    public float* Factors;
+
     public float* X0, X1, X2, X3, X4, X5;
 
     /// <summary>Columns; End - First is a whole number of vectors.</summary>

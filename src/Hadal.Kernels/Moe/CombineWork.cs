@@ -1,5 +1,6 @@
-using System.Numerics;
+using System.Runtime.Intrinsics;
 using Hadal.Jit;
+using Hadal.Kernels.Vectors;
 
 namespace Hadal.Kernels.Moe;
 
@@ -29,31 +30,48 @@ internal unsafe struct CombineWork : IWork
 
     private readonly void Combine(int t, int column, int end)
     {
+        if (Lanes512.IsSupported)
+        {
+            Combine<Lanes512, Vector512<float>>(t, column, end);
+        }
+        else if (Lanes256.IsSupported)
+        {
+            Combine<Lanes256, Vector256<float>>(t, column, end);
+        }
+        else
+        {
+            Combine<Lanes128, Vector128<float>>(t, column, end);
+        }
+    }
+
+    private readonly void Combine<TLanes, TV>(int t, int column, int end)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
+    {
         int topK = Weights.Columns;
         float* weights = Weights.Row(t);
         float* outputs = Outputs + ((nint)t * topK * Y.Columns);
         float* residual = Residual.Data != null ? Residual.Row(t) : null;
         float* y = Y.Row(t);
-        for (; column <= end - Vector<float>.Count; column += Vector<float>.Count)
+        for (; column < end; column += TLanes.Count)
         {
-            Vector<float> sum = Vector<float>.Zero;
+            int count = Math.Min(TLanes.Count, end - column);
+            TV sum = default;
             for (int k = 0; k < topK; k++)
             {
-                sum += Vector.Load(outputs + ((nint)k * Y.Columns) + column) * weights[k];
+                float* output = outputs + ((nint)k * Y.Columns) + column;
+                TV value = count == TLanes.Count ? TLanes.Load(output) : TLanes.LoadPartial(output, count);
+                sum = TLanes.MultiplyAdd(TLanes.Broadcast(weights[k]), value, sum);
             }
 
-            Vector.Store(residual != null ? sum + Vector.Load(residual + column) : sum, y + column);
-        }
-
-        for (; column < end; column++)
-        {
-            float sum = 0;
-            for (int k = 0; k < topK; k++)
+            if (count == TLanes.Count)
             {
-                sum += outputs[((nint)k * Y.Columns) + column] * weights[k];
+                TLanes.Store(y + column, residual != null ? TLanes.Add(sum, TLanes.Load(residual + column)) : sum);
             }
-
-            y[column] = residual != null ? sum + residual[column] : sum;
+            else
+            {
+                TLanes.StorePartial(y + column, count, residual != null ? TLanes.Add(sum, TLanes.LoadPartial(residual + column, count)) : sum);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
-using System.Numerics;
 using Hadal.Jit;
+using Hadal.Kernels.Activation;
+using Hadal.Kernels.Elementwise;
 using Hadal.Kernels.MatMul;
 using Hadal.Kernels.Weights;
 
@@ -57,32 +58,8 @@ internal unsafe struct GateUpWork : IWork
             for (int i = First[a]; i < First[a + 1]; i++)
             {
                 nint at = ((nint)SlotOf[i] * inner) + row;
-                SiluMul(GateOut + at, UpOut + at, rows);
+                BinaryMap.Row<SiluMulOp>(GateOut + at, UpOut + at, GateOut + at, rows);
             }
         }
     }
-
-    private static void SiluMul(float* gate, float* up, int count)
-    {
-        int i = 0;
-        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
-        {
-            Vector.Store(SiluMul(Vector.Load(gate + i), Vector.Load(up + i)), gate + i);
-        }
-
-        if (i < count)
-        {
-            // Through the same vector arithmetic: where a chunk ends must not show in the bits.
-            Span<float> padded = stackalloc float[2 * Vector<float>.Count];
-            padded.Clear();
-            new Span<float>(gate + i, count - i).CopyTo(padded);
-            new Span<float>(up + i, count - i).CopyTo(padded[Vector<float>.Count..]);
-            Vector<float> tail = SiluMul(new Vector<float>(padded), new Vector<float>(padded[Vector<float>.Count..]));
-            tail.CopyTo(padded);
-            padded[..(count - i)].CopyTo(new Span<float>(gate + i, count - i));
-        }
-    }
-
-    private static Vector<float> SiluMul(Vector<float> gate, Vector<float> up)
-        => gate / (Vector<float>.One + Vector.Exp(-gate)) * up;
 }

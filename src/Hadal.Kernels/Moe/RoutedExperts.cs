@@ -25,7 +25,7 @@ public static unsafe partial class RoutedExperts
         }
     }
 
-    /// <summary>The unfused form: one token, one expert, one matmul at a time. The same result, to the bit where SiLU is.</summary>
+    /// <summary>The unfused form: one token, one expert, one matmul at a time. The same result to the bit.</summary>
     public static void ForwardTokenwise(WorkerPool pool, MatrixF32 x, int* ids, MatrixF32 weights, ExpertWeights experts, MatrixF32 residual, float* scratch, MatrixF32 y)
     {
         CheckShapes(x, ids, weights, experts, residual, scratch, y);

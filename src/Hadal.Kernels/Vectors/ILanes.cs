@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Hadal.Kernels.Vectors;
 
 /// <summary>
@@ -29,7 +31,21 @@ internal unsafe interface ILanes<TV>
     /// <summary>Reads <paramref name="count"/> floats and not a byte more; the other lanes are 0.</summary>
     static abstract TV LoadPartial(float* source, int count);
 
+    static abstract TV LoadF16(ushort* source);
+
     static abstract TV LoadBf16(ushort* source);
+
+    static abstract TV LoadE4M3(byte* source);
+
+    /// <summary>Whether <see cref="LoadE4M3x4"/> is there: four vectors for little more than the price of one.</summary>
+    static abstract bool HasE4M3x4 { get; }
+
+    /// <summary>Four vectors, in order; the same bits as <see cref="LoadE4M3"/>.</summary>
+    static abstract void LoadE4M3x4(byte* source, out TV a, out TV b, out TV c, out TV d);
+
+    static abstract TV LoadE5M2(byte* source);
+
+    static abstract TV LoadI8(sbyte* source);
 
     /// <summary>(p0, p0, p1, p1, …): reads Count / 2 floats.</summary>
     static abstract TV LoadPairs(float* source);
@@ -72,6 +88,9 @@ internal unsafe interface ILanes<TV>
     static abstract TV SwapPairs(TV value);
 
     static abstract float Sum(TV value);
+
+    /// <summary>[Σa, Σb, Σc, Σd]. Every position adds its lanes in the same order.</summary>
+    static abstract Vector128<float> Sum4(TV a, TV b, TV c, TV d);
 
     /// <summary>Stores the sums of eight registers side by side; a third of the shuffles that eight times <see cref="Sum"/> take.</summary>
     static abstract void StoreSums(float* destination, TV s0, TV s1, TV s2, TV s3, TV s4, TV s5, TV s6, TV s7);

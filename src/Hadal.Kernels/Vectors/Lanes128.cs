@@ -5,7 +5,7 @@ using Hadal.Numerics;
 namespace Hadal.Kernels.Vectors;
 
 /// <summary>Four floats by the portable operations: the last fallback, on whatever the machine has.</summary>
-internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
+internal readonly unsafe partial struct Lanes128 : ILanes<Vector128<float>>
 {
     public static bool IsSupported
     {
@@ -47,13 +47,6 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
         }
 
         return value;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadBf16(ushort* source)
-    {
-        Vector64<ushort> bits = Vector64.Load(source);
-        return Vector128.ShiftLeft(Vector128.Create(Vector64.WidenLower(bits), Vector64.WidenUpper(bits)), 16).AsSingle();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -120,6 +113,10 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector128<float> value) => Vector128.Sum(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sum4(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
+        => Vector128.Create(Sum(a), Sum(b), Sum(c), Sum(d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSums(

@@ -4,13 +4,13 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Hadal.Kernels.Vectors;
 
-/// <summary>AVX-512 F, BW, DQ: sixteen floats.</summary>
-internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
+/// <summary>AVX-512 F, BW, DQ, VL: sixteen floats.</summary>
+internal readonly unsafe partial struct Lanes512 : ILanes<Vector512<float>>
 {
     public static bool IsSupported
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported;
+        get => Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported;
     }
 
     public static int Count
@@ -39,10 +39,6 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadPartial(float* source, int count) => Avx512F.MaskLoad(source, FirstLanes(count), Vector512<float>.Zero);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LoadBf16(ushort* source)
-        => Avx512F.ShiftLeftLogical(Avx512F.ConvertToVector512Int32(Avx.LoadVector256(source)), 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadPairs(float* source) => Avx512F.PermuteVar16x32(
@@ -106,6 +102,14 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> value) => Lanes256.Sum(Avx.Add(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sum4(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d)
+    {
+        Vector512<float> quarters = SumsOfFour(a, b, c, d);
+        Vector256<float> halves = Avx.Add(quarters.GetLower(), quarters.GetUpper());
+        return Sse.Add(halves.GetLower(), halves.GetUpper());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSums(

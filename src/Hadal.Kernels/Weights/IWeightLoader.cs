@@ -1,15 +1,25 @@
-using Hadal.Kernels.Simd;
-
 namespace Hadal.Kernels.Weights;
 
-/// <summary>Decodes one vector of a plain (not block) stored type in registers, without scales.</summary>
-internal unsafe interface IWeightLoader
+/// <summary>Decodes one stored type in registers, so that a kernel's inner loop is compiled for each.</summary>
+/// <remarks>The same bits as <see cref="WeightDecoder"/>: a matmul may decode in registers for few tokens and through scratch for many.</remarks>
+internal unsafe interface IWeightLoader<TV>
+    where TV : unmanaged
 {
-    /// <summary>Bytes of an element that comes from memory; 0 where the rows are already in a cache, so that nothing is prefetched.</summary>
-    static abstract int StreamedBytes { get; }
+    /// <summary>Bytes of 256 columns that come from memory; 0 where the rows lie in a cache already, so that nothing is prefetched.</summary>
+    static abstract int StreamedBytesOf256 { get; }
 
-    /// <summary>Elements column … column + TSimd.Count - 1 of the row at <paramref name="row"/>.</summary>
-    static abstract TV Load<TV, TSimd>(byte* row, nint column)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>;
+    /// <summary>Whether <see cref="LoadGroup"/> is there.</summary>
+    static virtual bool HasGroups => false;
+
+    /// <summary>Columns whose <see cref="LoadFactors"/> are taken together, a whole number of groups; 0 where groups need none.</summary>
+    static virtual int FactorColumns => 0;
+
+    /// <summary>One vector from <paramref name="column"/> on, without the scales beside the matrix.</summary>
+    static abstract TV Load(byte* row, nint column);
+
+    /// <summary>What a group needs beside its codes: at most 16 floats.</summary>
+    static virtual void LoadFactors(byte* row, nint column, float* factors) => throw new NotSupportedException();
+
+    /// <summary>Four vectors, in order, from a column that is a whole number of them.</summary>
+    static virtual void LoadGroup(byte* row, nint column, float* factors, out TV a, out TV b, out TV c, out TV d) => throw new NotSupportedException();
 }

@@ -1,6 +1,6 @@
 using System.Numerics;
 using Hadal.Jit;
-using Hadal.Kernels.Simd;
+using Hadal.Kernels.Vectors;
 using Hadal.Numerics;
 
 namespace Hadal.Kernels.Weights;
@@ -13,7 +13,7 @@ internal unsafe struct Int8QuantizerWork(WeightMatrix source, sbyte* values, flo
 
     public void Run(int worker, int numWorkers)
     {
-        float* row = WorkerScratch.Rent(source.Columns);
+        float* row = Scratch.Worker(source.Columns);
         while (true)
         {
             long first = (long)(Interlocked.Increment(ref _next) - 1) * ChunkRows;

@@ -1,41 +1,41 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using Hadal.Kernels.Simd;
+using Hadal.Kernels.Vectors;
 using Hadal.Numerics;
 
 namespace Hadal.Kernels.Weights;
 
 public static unsafe partial class WeightDecoder
 {
-    internal static void DecodeRowSimd<TV, TSimd>(in WeightMatrix w, int row, int firstColumn, int count, float* destination)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
+    internal static void DecodeRowSimd<TLanes, TV>(in WeightMatrix w, int row, int firstColumn, int count, float* destination)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
         switch (w.DType)
         {
             case DType.F32:
-                DecodePlain<TV, TSimd, WeightLoaders.F32>(w, row, firstColumn, count, destination);
+                DecodePlain<TLanes, TV, WeightLoaders.F32<TLanes, TV>>(w, row, firstColumn, count, destination);
                 break;
             case DType.F16:
-                DecodePlain<TV, TSimd, WeightLoaders.F16>(w, row, firstColumn, count, destination);
+                DecodePlain<TLanes, TV, WeightLoaders.F16<TLanes, TV>>(w, row, firstColumn, count, destination);
                 break;
             case DType.Bf16:
-                DecodePlain<TV, TSimd, WeightLoaders.Bf16>(w, row, firstColumn, count, destination);
+                DecodePlain<TLanes, TV, WeightLoaders.Bf16<TLanes, TV>>(w, row, firstColumn, count, destination);
                 break;
             case DType.F8E4M3:
-                DecodePlain<TV, TSimd, WeightLoaders.F8E4M3>(w, row, firstColumn, count, destination);
+                DecodePlain<TLanes, TV, WeightLoaders.F8E4M3<TLanes, TV>>(w, row, firstColumn, count, destination);
                 break;
             case DType.F8E5M2:
-                DecodePlain<TV, TSimd, WeightLoaders.F8E5M2>(w, row, firstColumn, count, destination);
+                DecodePlain<TLanes, TV, WeightLoaders.F8E5M2<TLanes, TV>>(w, row, firstColumn, count, destination);
                 break;
             case DType.I8:
-                DecodePlain<TV, TSimd, WeightLoaders.I8>(w, row, firstColumn, count, destination);
+                DecodePlain<TLanes, TV, WeightLoaders.I8<TLanes, TV>>(w, row, firstColumn, count, destination);
                 break;
             default:
                 // Blocks are unpacked in byte lanes, which without AVX2 would be emulated one byte at a time; scales beside block types are unheard of.
                 int block = w.DType.BlockElements;
-                if (!Simd256.IsSupported || w.ScaleLayout != ScaleLayout.None || !w.DType.IsBlock || firstColumn % block != 0 || count % block != 0)
+                if (!Lanes256.IsSupported || w.ScaleLayout != ScaleLayout.None || !w.DType.IsBlock || firstColumn % block != 0 || count % block != 0)
                 {
                     DecodeRowReference(w, row, firstColumn, count, destination);
                     break;
@@ -46,10 +46,10 @@ public static unsafe partial class WeightDecoder
         }
     }
 
-    private static void DecodePlain<TV, TSimd, TLoader>(in WeightMatrix w, int row, int firstColumn, int count, float* destination)
-        where TV : struct
-        where TSimd : struct, ISimd<TV>
-        where TLoader : struct, IWeightLoader
+    private static void DecodePlain<TLanes, TV, TLoader>(in WeightMatrix w, int row, int firstColumn, int count, float* destination)
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
+        where TLoader : struct, IWeightLoader<TV>
     {
         byte* data = w.Row(row);
         int end = firstColumn + count;
@@ -59,22 +59,22 @@ public static unsafe partial class WeightDecoder
             int segmentEnd = w.ScaleLayout == ScaleLayout.Block
                 ? (int)Math.Min(end, ((long)(k / w.ScaleBlockColumns) + 1) * w.ScaleBlockColumns)
                 : end;
-            TV scale = TSimd.Broadcast(Scale(w, row, k));
-            if (typeof(TLoader) == typeof(WeightLoaders.F8E4M3) && TSimd.HasE4M3x4)
+            TV scale = TLanes.Broadcast(Scale(w, row, k));
+            if (TLoader.HasGroups)
             {
-                for (; k <= segmentEnd - (4 * TSimd.Count); k += 4 * TSimd.Count)
+                for (; k <= segmentEnd - (4 * TLanes.Count); k += 4 * TLanes.Count)
                 {
-                    TSimd.LoadE4M3x4(data + k, out TV a, out TV b, out TV c, out TV d);
-                    TSimd.Store(TSimd.Multiply(a, scale), column0 + k);
-                    TSimd.Store(TSimd.Multiply(b, scale), column0 + k + TSimd.Count);
-                    TSimd.Store(TSimd.Multiply(c, scale), column0 + k + (2 * TSimd.Count));
-                    TSimd.Store(TSimd.Multiply(d, scale), column0 + k + (3 * TSimd.Count));
+                    TLoader.LoadGroup(data, k, null, out TV a, out TV b, out TV c, out TV d);
+                    TLanes.Store(column0 + k, TLanes.Multiply(a, scale));
+                    TLanes.Store(column0 + k + TLanes.Count, TLanes.Multiply(b, scale));
+                    TLanes.Store(column0 + k + (2 * TLanes.Count), TLanes.Multiply(c, scale));
+                    TLanes.Store(column0 + k + (3 * TLanes.Count), TLanes.Multiply(d, scale));
                 }
             }
 
-            for (; k <= segmentEnd - TSimd.Count; k += TSimd.Count)
+            for (; k <= segmentEnd - TLanes.Count; k += TLanes.Count)
             {
-                TSimd.Store(TSimd.Multiply(TLoader.Load<TV, TSimd>(data, k), scale), column0 + k);
+                TLanes.Store(column0 + k, TLanes.Multiply(TLoader.Load(data, k), scale));
             }
 
             if (k < segmentEnd)
@@ -214,15 +214,22 @@ public static unsafe partial class WeightDecoder
         (Vector256.ConvertToSingle(Vector256.WidenLower(min.ToVector256()).AsInt32()) * Vector256.Create(-ScaleAt(b + 2))).Store(scales + 8);
     }
 
-    // (float)Half is a call's worth of work; a block's scale is a normal number all but always, and then it is a shift and an add.
+    // (float)Half is a call, and a call in a kernel's loop costs all its vector registers. Rebias the exponent by 112; infinities and NaN by another
+    // 112; a subnormal is built as 2^-14 · (1 + m) - 2^-14.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float ScaleAt(byte* p)
+    internal static float ScaleAt(byte* p)
     {
         uint half = *(ushort*)p;
-        uint magnitude = half & 0x7FFF;
-        return magnitude - 0x0400 < 0x7800
-            ? BitConverter.UInt32BitsToSingle(((magnitude << 13) + (112u << 23)) | ((half & 0x8000) << 16))
-            : HalfAt(p);
+        uint magnitude = (half & 0x7FFF) << 13;
+        uint bits = magnitude + (112u << 23);
+        if (magnitude - 0x00800000 >= 0x0F000000)
+        {
+            bits = magnitude < 0x00800000
+                ? BitConverter.SingleToUInt32Bits(BitConverter.UInt32BitsToSingle(magnitude + (113u << 23)) - 6.103515625e-05f)
+                : bits + (112u << 23);
+        }
+
+        return BitConverter.UInt32BitsToSingle(bits | ((half & 0x8000) << 16));
     }
 
     // 16 bytes: elements 0…15 in the low nibbles, 16…31 in the high ones.
@@ -251,7 +258,7 @@ public static unsafe partial class WeightDecoder
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreScaled(Vector256<sbyte> q, float scale0, float scale1, float* y)
     {
-        if (Simd512.IsSupported)
+        if (Lanes512.IsSupported)
         {
             (Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetLower())) * Vector512.Create(scale0)).Store(y);
             (Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetUpper())) * Vector512.Create(scale1)).Store(y + 16);
@@ -271,12 +278,12 @@ public static unsafe partial class WeightDecoder
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreAffine(Vector256<byte> q, float scale, float min, float* y)
     {
-        if (Simd512.IsSupported)
+        if (Lanes512.IsSupported)
         {
             Vector512<float> scale512 = Vector512.Create(scale);
             Vector512<float> min512 = Vector512.Create(min);
-            Simd512.MultiplyAdd(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetLower())), scale512, min512).Store(y);
-            Simd512.MultiplyAdd(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetUpper())), scale512, min512).Store(y + 16);
+            Lanes512.MultiplyAdd(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetLower())), scale512, min512).Store(y);
+            Lanes512.MultiplyAdd(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(q.GetUpper())), scale512, min512).Store(y + 16);
             return;
         }
 
@@ -285,9 +292,9 @@ public static unsafe partial class WeightDecoder
         Vector256<float> min256 = Vector256.Create(min);
         (Vector256<uint> a, Vector256<uint> b) = Vector256.Widen(q0);
         (Vector256<uint> c, Vector256<uint> d) = Vector256.Widen(q1);
-        Simd256.MultiplyAdd(Vector256.ConvertToSingle(a.AsInt32()), scale256, min256).Store(y);
-        Simd256.MultiplyAdd(Vector256.ConvertToSingle(b.AsInt32()), scale256, min256).Store(y + 8);
-        Simd256.MultiplyAdd(Vector256.ConvertToSingle(c.AsInt32()), scale256, min256).Store(y + 16);
-        Simd256.MultiplyAdd(Vector256.ConvertToSingle(d.AsInt32()), scale256, min256).Store(y + 24);
+        Lanes256.MultiplyAdd(Vector256.ConvertToSingle(a.AsInt32()), scale256, min256).Store(y);
+        Lanes256.MultiplyAdd(Vector256.ConvertToSingle(b.AsInt32()), scale256, min256).Store(y + 8);
+        Lanes256.MultiplyAdd(Vector256.ConvertToSingle(c.AsInt32()), scale256, min256).Store(y + 16);
+        Lanes256.MultiplyAdd(Vector256.ConvertToSingle(d.AsInt32()), scale256, min256).Store(y + 24);
     }
 }

@@ -1,6 +1,5 @@
-using System.Numerics;
 using System.Runtime.Intrinsics;
-using Hadal.Kernels.Simd;
+using Hadal.Kernels.Vectors;
 using Hadal.Numerics;
 
 namespace Hadal.Kernels.Weights;
@@ -13,17 +12,17 @@ public static unsafe partial class WeightDecoder
     /// <remarks>For block types both ends must be whole blocks (or the row's end).</remarks>
     public static void DecodeRow(in WeightMatrix w, int row, int firstColumn, int count, float* destination)
     {
-        if (Simd512.IsSupported)
+        if (Lanes512.IsSupported)
         {
-            DecodeRowSimd<Vector512<float>, Simd512>(w, row, firstColumn, count, destination);
+            DecodeRowSimd<Lanes512, Vector512<float>>(w, row, firstColumn, count, destination);
         }
-        else if (Simd256.IsSupported)
+        else if (Lanes256.IsSupported)
         {
-            DecodeRowSimd<Vector256<float>, Simd256>(w, row, firstColumn, count, destination);
+            DecodeRowSimd<Lanes256, Vector256<float>>(w, row, firstColumn, count, destination);
         }
         else
         {
-            DecodeRowSimd<Vector<float>, SimdPortable>(w, row, firstColumn, count, destination);
+            DecodeRowSimd<Lanes128, Vector128<float>>(w, row, firstColumn, count, destination);
         }
     }
 

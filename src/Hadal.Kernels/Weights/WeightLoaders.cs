@@ -1,86 +1,89 @@
 using System.Runtime.CompilerServices;
-using Hadal.Kernels.Simd;
+using Hadal.Kernels.Vectors;
 
 namespace Hadal.Kernels.Weights;
 
-/// <summary>The plain stored types as type arguments, so that a kernel's inner loop is compiled for each.</summary>
+/// <summary>The plain stored types, of every width.</summary>
 internal static unsafe class WeightLoaders
 {
-    public readonly struct F32 : IWeightLoader
+    public readonly struct F32<TLanes, TV> : IWeightLoader<TV>
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        public static int StreamedBytes => 4;
+        public static int StreamedBytesOf256 => 1024;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TV Load<TV, TSimd>(byte* row, nint column)
-            where TV : struct
-            where TSimd : struct, ISimd<TV>
-            => TSimd.Load((float*)row + column);
+        public static TV Load(byte* row, nint column) => TLanes.Load((float*)row + column);
     }
 
-    public readonly struct F16 : IWeightLoader
+    public readonly struct F16<TLanes, TV> : IWeightLoader<TV>
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        public static int StreamedBytes => 2;
+        public static int StreamedBytesOf256 => 512;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TV Load<TV, TSimd>(byte* row, nint column)
-            where TV : struct
-            where TSimd : struct, ISimd<TV>
-            => TSimd.LoadF16((ushort*)row + column);
+        public static TV Load(byte* row, nint column) => TLanes.LoadF16((ushort*)row + column);
     }
 
-    public readonly struct Bf16 : IWeightLoader
+    public readonly struct Bf16<TLanes, TV> : IWeightLoader<TV>
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        public static int StreamedBytes => 2;
+        public static int StreamedBytesOf256 => 512;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TV Load<TV, TSimd>(byte* row, nint column)
-            where TV : struct
-            where TSimd : struct, ISimd<TV>
-            => TSimd.LoadBf16((ushort*)row + column);
+        public static TV Load(byte* row, nint column) => TLanes.LoadBf16((ushort*)row + column);
     }
 
-    public readonly struct F8E4M3 : IWeightLoader
+    public readonly struct F8E4M3<TLanes, TV> : IWeightLoader<TV>
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        public static int StreamedBytes => 1;
+        public static int StreamedBytesOf256 => 256;
+
+        public static bool HasGroups
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            get => TLanes.HasE4M3x4;
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TV Load<TV, TSimd>(byte* row, nint column)
-            where TV : struct
-            where TSimd : struct, ISimd<TV>
-            => TSimd.LoadE4M3(row + column);
+        public static TV Load(byte* row, nint column) => TLanes.LoadE4M3(row + column);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void LoadGroup(byte* row, nint column, float* factors, out TV a, out TV b, out TV c, out TV d)
+            => TLanes.LoadE4M3x4(row + column, out a, out b, out c, out d);
     }
 
-    public readonly struct F8E5M2 : IWeightLoader
+    public readonly struct F8E5M2<TLanes, TV> : IWeightLoader<TV>
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        public static int StreamedBytes => 1;
+        public static int StreamedBytesOf256 => 256;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TV Load<TV, TSimd>(byte* row, nint column)
-            where TV : struct
-            where TSimd : struct, ISimd<TV>
-            => TSimd.LoadE5M2(row + column);
+        public static TV Load(byte* row, nint column) => TLanes.LoadE5M2(row + column);
     }
 
-    public readonly struct I8 : IWeightLoader
+    public readonly struct I8<TLanes, TV> : IWeightLoader<TV>
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        public static int StreamedBytes => 1;
+        public static int StreamedBytesOf256 => 256;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TV Load<TV, TSimd>(byte* row, nint column)
-            where TV : struct
-            where TSimd : struct, ISimd<TV>
-            => TSimd.LoadI8((sbyte*)row + column);
+        public static TV Load(byte* row, nint column) => TLanes.LoadI8((sbyte*)row + column);
     }
 
     /// <summary>Decoded rows in the worker's scratch.</summary>
-    public readonly struct Panel : IWeightLoader
+    public readonly struct Panel<TLanes, TV> : IWeightLoader<TV>
+        where TLanes : struct, ILanes<TV>
+        where TV : unmanaged
     {
-        public static int StreamedBytes => 0;
+        public static int StreamedBytesOf256 => 0;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TV Load<TV, TSimd>(byte* row, nint column)
-            where TV : struct
-            where TSimd : struct, ISimd<TV>
-            => TSimd.Load((float*)row + column);
+        public static TV Load(byte* row, nint column) => TLanes.Load((float*)row + column);
     }
 }

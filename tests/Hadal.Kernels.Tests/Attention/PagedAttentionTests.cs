@@ -1,6 +1,7 @@
 using Hadal.Jit;
 using Hadal.Kernels.Attention;
 using Hadal.Numerics;
+using Hadal.TestKit;
 
 namespace Hadal.Kernels.Tests.Attention;
 

@@ -1,13 +1,14 @@
 using Hadal.Kernels.Paging;
 using Hadal.Numerics;
+using Hadal.TestKit;
 
 namespace Hadal.Kernels.Tests.Attention;
 
 /// <summary>A step over scrambled pages: slots that hold no token are NaN, the last slot ends at a guard page.</summary>
 internal sealed unsafe class TestPages : IDisposable
 {
-    private readonly GuardedMemory _pages;
-    private readonly List<GuardedMemory> _arrays = [];
+    private readonly GuardedBuffer _pages;
+    private readonly List<GuardedBuffer> _arrays = [];
 
     /// <param name="sequences">Context length and rows of each sequence.</param>
     public TestPages(Random random, (int Context, int Rows)[] sequences, int blockSize, int width, DType dtype, bool fillNewRows = true)
@@ -17,7 +18,7 @@ internal sealed unsafe class TestPages : IDisposable
         int numTokens = sequences.Sum(s => s.Rows);
         int[] blocks = [.. Enumerable.Range(0, numBlocks)];
         random.Shuffle(blocks);
-        _pages = new GuardedMemory((nint)numBlocks * blockSize * width * (dtype == DType.Bf16 ? 2 : 4));
+        _pages = new GuardedBuffer((nint)numBlocks * blockSize * width * (dtype == DType.Bf16 ? 2 : 4));
         Pages = new KvPages(_pages.Pointer, dtype, width);
         int* cu = Array<int>(sequences.Length + 1);
         int* contexts = Array<int>(sequences.Length);
@@ -58,7 +59,7 @@ internal sealed unsafe class TestPages : IDisposable
                         }
                         else
                         {
-                            _pages.Floats[(slot * width) + i] = row[i];
+                            _pages.As<float>()[(slot * width) + i] = row[i];
                         }
                     }
                 }
@@ -142,7 +143,7 @@ internal sealed unsafe class TestPages : IDisposable
     private T* Array<T>(int count)
         where T : unmanaged
     {
-        var memory = new GuardedMemory((nint)count * sizeof(T));
+        var memory = GuardedBuffer.Of<T>(count);
         _arrays.Add(memory);
         return (T*)memory.Pointer;
     }

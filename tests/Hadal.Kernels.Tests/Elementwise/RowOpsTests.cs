@@ -1,6 +1,6 @@
 using Hadal.Jit;
 using Hadal.Kernels.Elementwise;
-using Hadal.Kernels.Tests.Attention;
+using Hadal.TestKit;
 
 namespace Hadal.Kernels.Tests.Elementwise;
 

@@ -1,9 +1,8 @@
-using System.Numerics;
 using System.Runtime.Intrinsics;
 using Hadal.Jit;
 using Hadal.Kernels.MatMul;
-using Hadal.Kernels.Simd;
 using Hadal.Kernels.Tests.Weights;
+using Hadal.Kernels.Vectors;
 using Hadal.Kernels.Weights;
 using Hadal.Numerics;
 using Hadal.TestKit;
@@ -84,13 +83,13 @@ public sealed unsafe class MatMulNtTests
     public void Forward_TokenAloneOrInABatch_IsTheSameBits(DType dtype, ScaleLayout layout)
     {
         var random = new Random(_seed);
-        int k = dtype.BlockElements == 1 ? 1100 : 1280;
+        int k = dtype.BlockElements switch { 256 => 1280, 32 => 1312, _ => 1100 };
         const int T = 19;
         const int N = 71;
         using var one = new WorkerPool(1);
         using var five = new WorkerPool(5);
         using var w = new TestWeight(random, dtype, N, k, layout);
-        using GuardedBuffer x = Floats(random, T * k);
+        using GuardedBuffer x = GuardedBuffer.Uniform(random, T * k);
         using var batched = GuardedBuffer.Of<float>(T * N);
         using var alone = GuardedBuffer.Of<float>(T * N);
         WeightMatrix matrix = w.Matrix;
@@ -110,7 +109,7 @@ public sealed unsafe class MatMulNtTests
         foreach (int tokens in (int[])[1, 2, 3, 11])
         {
             using var w = new TestWeight(random, DType.F8E4M3, 39, 333, ScaleLayout.Block);
-            using GuardedBuffer x = Floats(random, tokens * 333);
+            using GuardedBuffer x = GuardedBuffer.Uniform(random, tokens * 333);
             float[] expected = new float[tokens * 39];
             WeightMatrix matrix = w.Matrix;
             var xm = new MatrixF32(x.As<float>(), tokens, 333, 333);
@@ -121,12 +120,12 @@ public sealed unsafe class MatMulNtTests
 
             using var y = GuardedBuffer.Of<float>(tokens * 39);
             var job = new RowsJob { W = matrix, X = x.As<float>(), XStride = 333, Y = y.As<float>(), YStride = 39, NumTokens = tokens };
-            job.Run<Vector<float>, SimdPortable>(0, 39);
+            job.Run<Lanes128, Vector128<float>>(0, 39);
             TensorAssert.Close(y.Span<float>(), expected, 1e-4f, 1e-4f, $"portable, T = {tokens}, seed {_seed}");
-            if (Simd256.IsSupported)
+            if (Lanes256.IsSupported)
             {
                 y.Span<float>().Fill(float.NaN);
-                job.Run<Vector256<float>, Simd256>(0, 39);
+                job.Run<Lanes256, Vector256<float>>(0, 39);
                 TensorAssert.Close(y.Span<float>(), expected, 1e-4f, 1e-4f, $"256, T = {tokens}, seed {_seed}");
             }
         }
@@ -142,7 +141,7 @@ public sealed unsafe class MatMulNtTests
         foreach (int t in (int[])[1, 9])
         {
             using var w = new TestWeight(random, DType.F32, 10, K);
-            using GuardedBuffer x = Floats(random, t * Stride);
+            using GuardedBuffer x = GuardedBuffer.Uniform(random, t * Stride);
             x.Span<float>().Fill(float.NaN);
             for (int i = 0; i < t; i++)
             {
@@ -191,7 +190,7 @@ public sealed unsafe class MatMulNtTests
         using var pool = new WorkerPool(2);
         using var bf16 = new TestWeight(random, DType.Bf16, 256, 512);
         using var q4 = new TestWeight(random, DType.Q4_K, 256, 512);
-        using GuardedBuffer x = Floats(random, 8 * 512);
+        using GuardedBuffer x = GuardedBuffer.Uniform(random, 8 * 512);
         using var y = GuardedBuffer.Of<float>(8 * 512);
         WeightMatrix* parts = stackalloc WeightMatrix[] { bf16.Matrix, q4.Matrix };
         long allocated = -1;
@@ -206,17 +205,6 @@ public sealed unsafe class MatMulNtTests
         Assert.Equal(0, allocated);
     }
 
-    private static GuardedBuffer Floats(Random random, int count)
-    {
-        var buffer = GuardedBuffer.Of<float>(count);
-        foreach (ref float v in buffer.Span<float>())
-        {
-            v = (2 * random.NextSingle()) - 1;
-        }
-
-        return buffer;
-    }
-
     private static void Compare(WorkerPool pool, Random random, int tokens, TestWeight[] weights, bool bias, bool residual, bool inPlace)
     {
         WeightMatrix[] parts = [.. weights.Select(w => w.Matrix)];
@@ -224,9 +212,9 @@ public sealed unsafe class MatMulNtTests
         int n = parts.Sum(p => p.Rows);
         int xStride = k + 3;
         int yStride = n + 5;
-        using GuardedBuffer x = Floats(random, ((tokens - 1) * xStride) + k);
-        using GuardedBuffer b = Floats(random, n);
-        using GuardedBuffer r = Floats(random, ((tokens - 1) * yStride) + n);
+        using GuardedBuffer x = GuardedBuffer.Uniform(random, ((tokens - 1) * xStride) + k);
+        using GuardedBuffer b = GuardedBuffer.Uniform(random, n);
+        using GuardedBuffer r = GuardedBuffer.Uniform(random, ((tokens - 1) * yStride) + n);
         using var y = GuardedBuffer.Of<float>(((tokens - 1) * yStride) + n);
         y.Span<float>().Fill(float.NaN);
         if (inPlace)

@@ -3,6 +3,7 @@ using Hadal.Kernels.Mla;
 using Hadal.Kernels.Tests.Attention;
 using Hadal.Kernels.Weights;
 using Hadal.Numerics;
+using Hadal.TestKit;
 
 namespace Hadal.Kernels.Tests.Mla;
 

@@ -1,6 +1,6 @@
 using Hadal.Jit;
 using Hadal.Kernels.Moe;
-using Hadal.Kernels.Tests.Attention;
+using Hadal.TestKit;
 
 namespace Hadal.Kernels.Tests.Moe;
 
@@ -83,7 +83,7 @@ public sealed unsafe class TopKRouterTests
         {
             using var pool = new WorkerPool(workers);
             using var weights = new TestMatrix(t, config.TopK, gap: 1);
-            using var ids = new GuardedMemory((nint)t * config.TopK * sizeof(int));
+            using var ids = new GuardedBuffer((nint)t * config.TopK * sizeof(int));
             TopKRouter.Forward(pool, logits.View, bias, config, (int*)ids.Pointer, weights.View);
             Assert.Equal(expectedIds, new Span<int>(ids.Pointer, t * config.TopK).ToArray());
             TestMatrix.AssertClose(expected, weights, 2e-6, $"seed {Seed}, {workers} workers");

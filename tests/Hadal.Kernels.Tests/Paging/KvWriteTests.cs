@@ -2,6 +2,7 @@ using Hadal.Jit;
 using Hadal.Kernels.Paging;
 using Hadal.Kernels.Tests.Attention;
 using Hadal.Numerics;
+using Hadal.TestKit;
 
 namespace Hadal.Kernels.Tests.Paging;
 

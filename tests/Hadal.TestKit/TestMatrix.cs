@@ -1,16 +1,18 @@
-namespace Hadal.Kernels.Tests.Attention;
+using Hadal.Kernels;
+
+namespace Hadal.TestKit;
 
 /// <summary>A matrix whose last element is the last byte before a guard page; what lies between its rows must stay as it was.</summary>
-internal sealed unsafe class TestMatrix : IDisposable
+public sealed unsafe class TestMatrix : IDisposable
 {
-    private readonly GuardedMemory _memory;
+    private readonly GuardedBuffer _memory;
 
     public TestMatrix(int rows, int columns, int gap = 0)
     {
         nint stride = columns + gap;
         nint count = rows == 0 ? 0 : ((rows - 1) * stride) + columns;
-        _memory = new GuardedMemory(count * sizeof(float));
-        View = new MatrixF32(_memory.Floats, rows, columns, stride);
+        _memory = GuardedBuffer.Of<float>(count);
+        View = new MatrixF32(_memory.As<float>(), rows, columns, stride);
     }
 
     public MatrixF32 View { get; }
@@ -47,18 +49,11 @@ internal sealed unsafe class TestMatrix : IDisposable
     /// <summary>|actual - expected| ≤ tolerance · (1 + |expected|), NaN and infinities in the same places, gaps untouched.</summary>
     public static void AssertClose(TestMatrix expected, TestMatrix actual, double tolerance, string context)
     {
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(actual);
         for (int r = 0; r < expected.View.Rows; r++)
         {
-            for (int i = 0; i < expected.View.Columns; i++)
-            {
-                float e = expected.View.Row(r)[i];
-                float a = actual.View.Row(r)[i];
-                bool close = float.IsFinite(e) ? Math.Abs((double)a - e) <= tolerance * (1 + Math.Abs(e)) : e.Equals(a);
-                if (!close)
-                {
-                    Assert.Fail($"[{r}, {i}]: expected {e:R}, got {a:R}, tolerance {tolerance} ({context})");
-                }
-            }
+            TensorAssert.Close(actual.View.RowSpan(r), expected.View.RowSpan(r), (float)tolerance, (float)tolerance, $"row {r} ({context})");
         }
 
         actual.AssertGapsUntouched(context);
@@ -66,17 +61,11 @@ internal sealed unsafe class TestMatrix : IDisposable
 
     public static void AssertSameBits(TestMatrix expected, TestMatrix actual, string context)
     {
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(actual);
         for (int r = 0; r < expected.View.Rows; r++)
         {
-            for (int i = 0; i < expected.View.Columns; i++)
-            {
-                float e = expected.View.Row(r)[i];
-                float a = actual.View.Row(r)[i];
-                if (BitConverter.SingleToInt32Bits(e) != BitConverter.SingleToInt32Bits(a))
-                {
-                    Assert.Fail($"[{r}, {i}]: expected exactly {e:R}, got {a:R} ({context})");
-                }
-            }
+            TensorAssert.BitEqual(actual.View.RowSpan(r), expected.View.RowSpan(r), $"row {r} ({context})");
         }
 
         actual.AssertGapsUntouched(context);
@@ -86,13 +75,14 @@ internal sealed unsafe class TestMatrix : IDisposable
 
     private void AssertGapsUntouched(string context)
     {
+        _memory.CheckSentinels();
         for (int r = 0; r + 1 < View.Rows; r++)
         {
             for (nint i = View.Columns; i < View.Stride; i++)
             {
                 if (((int*)View.Row(r))[i] != -1)
                 {
-                    Assert.Fail($"row {r}: wrote {i - View.Columns} floats behind its columns ({context})");
+                    throw new TensorAssertException($"{context}: row {r}: wrote {i - View.Columns} floats behind its columns");
                 }
             }
         }
