@@ -1,5 +1,5 @@
 using Hadal.Jit;
-using Hadal.Kernels.Simd;
+using Hadal.Kernels.Vectors;
 
 namespace Hadal.Kernels.Packed;
 
@@ -13,7 +13,7 @@ internal unsafe struct PackedDownWork(
     {
         int perTile = PackedBlock.SumsPerTile(h.Format);
         int blocks = experts.Down[0].NumBlocks;
-        float* sums = WorkerScratch.Rent(h.NumTiles * perTile);
+        float* sums = Scratch.Worker(h.NumTiles * perTile);
         int item;
         while ((item = Interlocked.Increment(ref _next) - 1) < segments * blocks)
         {

@@ -1,6 +1,6 @@
 using System.Numerics;
 using Hadal.Jit;
-using Hadal.Kernels.Simd;
+using Hadal.Kernels.Vectors;
 
 namespace Hadal.Kernels.Packed;
 
@@ -14,7 +14,7 @@ internal unsafe struct PackedGateUpWork(
     {
         int perTile = PackedBlock.SumsPerTile(x.Format);
         int blocks = experts.Gate[0].NumBlocks;
-        float* scratch = WorkerScratch.Rent(2 * x.NumTiles * perTile);
+        float* scratch = Scratch.Worker(2 * x.NumTiles * perTile);
         int item;
         while ((item = Interlocked.Increment(ref _next) - 1) < segments * blocks)
         {

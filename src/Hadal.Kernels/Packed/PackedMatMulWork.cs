@@ -1,7 +1,7 @@
 using System.Numerics;
 using Hadal.Jit;
 using Hadal.Kernels.MatMul;
-using Hadal.Kernels.Simd;
+using Hadal.Kernels.Vectors;
 
 namespace Hadal.Kernels.Packed;
 
@@ -12,7 +12,7 @@ internal unsafe struct PackedMatMulWork(
 
     public void Run(int worker, int numWorkers)
     {
-        float* sums = WorkerScratch.Rent(x.NumTiles * PackedBlock.SumsPerTile(x.Format));
+        float* sums = Scratch.Worker(x.NumTiles * PackedBlock.SumsPerTile(x.Format));
         // Runs of neighbours while there is much to do, since memory is read in order; single blocks would only cost more claims.
         int claim = Math.Clamp(blocks / (numWorkers * 16), 1, 8);
         while (true)
