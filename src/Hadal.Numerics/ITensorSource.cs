@@ -10,5 +10,10 @@ public interface ITensorSource : IDisposable
 
     IReadOnlyCollection<string> Names { get; }
 
+    /// <summary>Says that a tensor's bytes will not be read again, or not soon: their memory may be given back. A mapped one is read anew if it is touched.</summary>
+    void Release(StoredTensor tensor)
+    {
+    }
+
     bool TryGet(string name, [NotNullWhen(true)] out StoredTensor? tensor);
 }

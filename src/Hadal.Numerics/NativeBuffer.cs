@@ -4,9 +4,13 @@ namespace Hadal.Numerics;
 
 /// <summary>Owned native memory, aligned to 64 bytes, zeroed. Freed on dispose or by the finaliser.</summary>
 /// <remarks>Large buffers cost memory only where they are touched: KV pages can be planned generously.</remarks>
-public sealed unsafe class NativeBuffer : SafeHandle
+public sealed unsafe partial class NativeBuffer : SafeHandle
 {
     private const nuint Alignment = 64;
+    private const nuint HugePageBytes = 2 << 20;
+
+    // Linux: asm-generic/mman-common.h.
+    private const int MadvHugePage = 14;
 
     public NativeBuffer(nuint byteLength)
         : base(0, ownsHandle: true)
@@ -22,6 +26,29 @@ public sealed unsafe class NativeBuffer : SafeHandle
     public byte* Pointer { get; }
 
     public override bool IsInvalid => handle == 0;
+
+    /// <summary>
+    /// A buffer whose memory the operating system is asked to hold in pages of 2 MiB: for weights, which are read from end to end at every step,
+    /// so that address translation does not cost bandwidth. Small ones are ordinary buffers.
+    /// </summary>
+    public static NativeBuffer HugePages(nuint byteLength)
+    {
+        if (byteLength < HugePageBytes || !OperatingSystem.IsLinux())
+        {
+            return new NativeBuffer(byteLength);
+        }
+
+        var buffer = new NativeBuffer(byteLength);
+        nuint first = ((nuint)buffer.Pointer + HugePageBytes - 1) / HugePageBytes * HugePageBytes;
+        nuint end = ((nuint)buffer.Pointer + byteLength) / HugePageBytes * HugePageBytes;
+        if (end > first)
+        {
+            // Advice only: a refusal changes nothing but speed.
+            _ = MAdvise((void*)first, end - first, MadvHugePage);
+        }
+
+        return buffer;
+    }
 
     public static NativeBuffer Of<T>(nint count)
         where T : unmanaged
@@ -48,4 +75,8 @@ public sealed unsafe class NativeBuffer : SafeHandle
         NativeMemory.Free((void*)handle);
         return true;
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int MAdvise(void* address, nuint length, int advice);
 }

@@ -37,6 +37,9 @@ public sealed unsafe class StoredTensor(string name, DType dtype, long[] shape, 
         }
     }
 
+    /// <summary>The same bytes read as another type or shape.</summary>
+    public StoredTensor With(DType dtype, long[] shape) => new(Name, dtype, shape, Data, ByteLength, Origin);
+
     /// <summary>Part of the bytes.</summary>
     public ReadOnlySpan<byte> Slice(long offset, int count)
     {

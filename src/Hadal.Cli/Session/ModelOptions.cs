@@ -31,8 +31,7 @@ internal sealed class ModelOptions
 
     private readonly Option<string> _dtype = new("--dtype")
     {
-        Description = "Activations: f32, or bf16 (every operation's result is rounded to bf16, and KV pages are bf16 unless --kv-dtype says otherwise)",
-        DefaultValueFactory = _ => "f32",
+        Description = "Activations: auto (the fastest kernels of this machine: matmuls round activations to bf16 or int8, by their weights), f32 (nothing is rounded), or bf16 (every result is rounded; KV pages are bf16 unless --kv-dtype says otherwise)",
     };
 
     private readonly Option<string?> _kvDtype = new("--kv-dtype") { Description = "KV pages: f32 or bf16; by default as --dtype" };
@@ -56,14 +55,25 @@ internal sealed class ModelOptions
 
     private readonly Option<int> _blockSize = new("--block-size") { Description = "Tokens per KV page", DefaultValueFactory = _ => 16, HelpName = "TOKENS" };
 
-    public ModelOptions(Command command)
+    /// <param name="command">The verb.</param>
+    /// <param name="dtype">What --dtype is by default: auto where speed is the point, f32 where numbers are compared.</param>
+    public ModelOptions(Command command, string dtype)
     {
+        _dtype.DefaultValueFactory = _ => dtype;
         OneOf(_device, "cpu");
-        OneOf(_dtype, "f32", "bf16");
+        OneOf(_dtype, "auto", "f32", "bf16");
         OneOf(_kvDtype, "f32", "bf16");
         OneOf(_weightDtype, "stored", "int8", "f32", "bf16", "fp8");
         InRange(_threads, 0, 1024);
         InRange(_blockSize, 1, 1024);
+        // With an optional argument, a mistyped option would be taken for it.
+        _model.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: ['-', ..] option }])
+            {
+                result.AddError($"there is no option {option}");
+            }
+        });
         command.Arguments.Add(_model);
         foreach (Option option in new Option[] { _synthetic, _layers, _device, _threads, _dtype, _kvDtype, _weightDtype, _fusion, _maxContext, _kvMemory, _blockSize })
         {
@@ -94,6 +104,7 @@ internal sealed class ModelOptions
         {
             Threads = parsed.GetValue(_threads),
             ActivationDType = Float(parsed.GetValue(_dtype)!),
+            Pack = parsed.GetValue(_dtype) == "auto",
             KvDType = KvDType(parsed),
             BlockSize = parsed.GetValue(_blockSize),
             Weights = WeightDtype(parsed) == "int8" ? WeightConversion.Int8 : WeightConversion.AsStored,

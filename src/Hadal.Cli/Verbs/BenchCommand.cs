@@ -6,6 +6,7 @@ using System.Text.Json;
 using Hadal.Cli.Bench;
 using Hadal.Cli.Output;
 using Hadal.Cli.Session;
+using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Graph.Ir.Ops;
 using Hadal.Numerics;
@@ -27,23 +28,24 @@ internal static class BenchCommand
               hadal bench --synthetic deepseek-r1-distill-qwen-1.5b --weight-dtype int8 --prompt 512 --decode 128
               hadal bench --synthetic deepseek-v2-lite --layers 8 --batch 1,4,16 --depth 0,2048
             """);
-        var model = new ModelOptions(command);
+        var model = new ModelOptions(command, "auto");
         var prompt = new Option<int[]>("--prompt") { Description = "Prompt lengths; 0 for none", DefaultValueFactory = _ => [512], CustomParser = Ints, HelpName = "TOKENS,…" };
         var decode = new Option<int>("--decode") { Description = "Tokens to decode; 0 for none", DefaultValueFactory = _ => 64, HelpName = "TOKENS" };
         var batch = new Option<int[]>("--batch") { Description = "Sequences decoded at once", DefaultValueFactory = _ => [1], CustomParser = Ints, HelpName = "N,…" };
         var depth = new Option<int[]>("--depth") { Description = "Tokens in the pages before decoding begins", DefaultValueFactory = _ => [16], CustomParser = Ints, HelpName = "TOKENS,…" };
         var repeat = new Option<int>("--repeat") { Description = "Repetitions; the median counts", DefaultValueFactory = _ => 3, HelpName = "N" };
-        foreach (Option option in new Option[] { prompt, decode, batch, depth, repeat })
+        var profile = new Option<bool>("--profile") { Description = "Also show where the time goes, by operation" };
+        foreach (Option option in new Option[] { prompt, decode, batch, depth, repeat, profile })
         {
             command.Options.Add(option);
         }
 
         command.SetAction((parsed, ct) => Task.FromResult(Run(
-            parsed, model, parsed.GetValue(prompt)!, parsed.GetValue(decode), parsed.GetValue(batch)!, parsed.GetValue(depth)!, parsed.GetValue(repeat), ct)));
+            parsed, model, parsed.GetValue(prompt)!, parsed.GetValue(decode), parsed.GetValue(batch)!, parsed.GetValue(depth)!, parsed.GetValue(repeat), parsed.GetValue(profile), ct)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, ModelOptions options, int[] prompts, int decode, int[] batches, int[] depths, int repeat, CancellationToken cancellationToken)
+    private static int Run(ParseResult parsed, ModelOptions options, int[] prompts, int decode, int[] batches, int[] depths, int repeat, bool profile, CancellationToken cancellationToken)
     {
         if (repeat < 1 || decode < 0 || prompts.Any(p => p < 0) || batches.Any(b => b < 1) || depths.Any(d => d < 0))
         {
@@ -60,6 +62,7 @@ internal static class BenchCommand
         });
         double before = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
         long bytesPerToken = WeightBytesPerToken(session);
+        session.Runner.Program.Profile = profile ? new StepProfile() : null;
         using var bench = new ModelBench(session.Runner);
         List<BenchCase> cases = [];
         foreach (int prompt in prompts.Where(p => p > 0))
@@ -107,6 +110,16 @@ internal static class BenchCommand
             cases.Add(c);
             string share = c.BandwidthShare is { } s ? $"  {s:P0} of {before:0} GB/s" : "";
             Terminal.Note($"{c.Kind,-8} batch {c.Batch,3}  depth {c.Depth,6}  {c.TokensPerSecond,9:0.0} tokens/s  {c.MillisecondsPerStep,9:0.00} ms a step{share}");
+            if (session.Runner.Program.Profile is { } times)
+            {
+                double total = times.Rows.Sum(r => r.Time.TotalMilliseconds);
+                foreach ((string name, TimeSpan time, long count) in times.Rows)
+                {
+                    Terminal.Note($"    {name,-24} {time.TotalMilliseconds / total,6:P1}  {time.TotalMicroseconds / count,10:0.0} µs a call, {count} calls");
+                }
+
+                times.Clear();
+            }
         }
     }
 

@@ -22,7 +22,7 @@ internal static class EvalCommand
               hadal eval --ids heldout_ids.npy --json
               hadal eval DeepSeek-V2-Lite --text book.txt --context 2048
             """);
-        var model = new ModelOptions(command);
+        var model = new ModelOptions(command, "f32");
         var ids = new Option<FileInfo?>("--ids") { Description = "Integer .npy file, [T] or [rows, T]", HelpName = "FILE.npy" };
         var text = new Option<FileInfo?>("--text") { Description = "UTF-8 text file", HelpName = "FILE" };
         var context = new Option<int>("--context") { Description = "Tokens a row of --text", DefaultValueFactory = _ => 512, HelpName = "TOKENS" };

@@ -26,7 +26,7 @@ internal static class ExplainCommand
               hadal explain --fusion none
               hadal explain --synthetic deepseek-v3 --fusion default,-mla-absorption
             """);
-        var model = new ModelOptions(command);
+        var model = new ModelOptions(command, "auto");
         var all = new Option<bool>("--all") { Description = "Show the operations of every layer" };
         var json = new Option<bool>("--json") { Description = "Print JSON" };
         command.Options.Add(all);

@@ -26,7 +26,7 @@ internal static class InspectCommand
               hadal inspect DeepSeek-R1-Distill-Qwen-7B --tensors
               hadal inspect --synthetic deepseek-v3 --json
             """);
-        var model = new ModelOptions(command);
+        var model = new ModelOptions(command, "auto");
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
         var json = new Option<bool>("--json") { Description = "Print JSON" };
         command.Options.Add(tensors);

@@ -21,7 +21,7 @@ internal static class LogitsCommand
             Example:
               hadal logits DeepSeek-V2-Lite --input-ids ids.safetensors --output logits.safetensors
             """);
-        var model = new ModelOptions(command);
+        var model = new ModelOptions(command, "f32");
         var input = new Option<FileInfo>("--input-ids") { Description = "safetensors file with tensor input_ids [B, T] int64", Required = true, HelpName = "FILE" };
         var output = new Option<FileInfo>("--output") { Description = "safetensors file to write tensor logits [B, T, V] float32 to", Required = true, HelpName = "FILE" };
         var chunk = new Option<int>("--chunk") { Description = "Compute the rows in pieces of this many tokens; 0 for whole", HelpName = "TOKENS" };

@@ -25,7 +25,7 @@ internal static class RunCommand
               hadal run DeepSeek-R1-Distill-Qwen-7B --weight-dtype int8
               echo "Tell me a story." | hadal run
             """);
-        var model = new ModelOptions(command);
+        var model = new ModelOptions(command, "auto");
         var sampling = new SamplingOptions(command);
         var prompt = new Option<string?>("--prompt", "-p") { Description = "The prompt; without it the text comes from standard input, or a chat begins", HelpName = "TEXT" };
         var system = new Option<string?>("--system") { Description = "System message", HelpName = "TEXT" };

@@ -25,7 +25,7 @@ internal static class ServeCommand
               curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \
                 -d '{"model": "hadal-demo", "messages": [{"role": "user", "content": "Tell me a story."}], "stream": true}'
             """);
-        var model = new ModelOptions(command);
+        var model = new ModelOptions(command, "auto");
         var host = new Option<string>("--host") { Description = "Address to listen on", DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS" };
         var port = new Option<int>("--port") { Description = "Port; 0 for any free one", DefaultValueFactory = _ => 8000, HelpName = "PORT" };
         var name = new Option<string?>("--model-name") { Description = "What clients call the model; by default the folder's or file's name", HelpName = "NAME" };

@@ -66,6 +66,15 @@ public sealed unsafe class GgufCheckpoint : ITensorSource
         }
     }
 
+    public void Release(StoredTensor tensor)
+    {
+        // A joined kv_b is memory of our own: let go, it would be lost.
+        if (_slices.ContainsKey(tensor.Name))
+        {
+            MappedFile.Release(tensor);
+        }
+    }
+
     /// <exception cref="HadalException">The tensor is of a type that cannot be read.</exception>
     public bool TryGet(string name, [NotNullWhen(true)] out StoredTensor? tensor)
     {

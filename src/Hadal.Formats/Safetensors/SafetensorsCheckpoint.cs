@@ -97,6 +97,8 @@ public sealed class SafetensorsCheckpoint : ITensorSource
         return false;
     }
 
+    public void Release(StoredTensor tensor) => MappedFile.Release(tensor);
+
     public void Dispose() => DisposeAll(_files);
 
     private static void DisposeAll(List<SafetensorsFile> files)

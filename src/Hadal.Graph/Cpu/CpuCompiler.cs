@@ -5,6 +5,7 @@ using Hadal.Graph.Ir.Ops;
 using Hadal.Graph.Planning;
 using Hadal.Jit;
 using Hadal.Kernels.Moe;
+using Hadal.Kernels.Packed;
 using Hadal.Kernels.Weights;
 using Hadal.Numerics;
 
@@ -15,10 +16,12 @@ public sealed class CpuCompiler
 {
     private readonly BufferPlan _plan;
     private readonly CpuWeights _weights;
+    private readonly PackedKernels? _kernels;
     private readonly List<NativeBuffer> _joinedBiases = [];
 
-    private CpuCompiler(BufferPlan plan, CpuWeights weights)
+    private CpuCompiler(BufferPlan plan, CpuWeights weights, PackedKernels? kernels)
     {
+        _kernels = kernels;
         _plan = plan;
         _weights = weights;
     }
@@ -43,11 +46,13 @@ public sealed class CpuCompiler
     {
         BufferPlan plan = BufferPlanner.Plan(graph, options.ShareBuffers);
         var linear = LinearWeights(graph).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
+        var alsoRead = graph.Nodes.Where(n => n.Op is not (LinearOp or ExpertsOp)).SelectMany(n => n.Op.Weights).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
+        PackedKernels? kernels = options.Pack ? new PackedKernels(CpuFeatures.Detect()) : null;
         WeightSpec[] specs = [.. graph.Weights.Concat(alsoBind).Distinct()];
-        CpuWeights weights = CpuWeights.Bind(specs, linear, source, fp8Block, pool, options, progress, cancellationToken);
-        var compiler = new CpuCompiler(plan, weights);
+        CpuWeights weights = CpuWeights.Bind(specs, linear, alsoRead, source, fp8Block, pool, kernels, options, progress, cancellationToken);
+        var compiler = new CpuCompiler(plan, weights, kernels);
         CpuOp[] ops = [.. graph.Nodes.Select(compiler.Compile)];
-        return new CpuProgram(graph, plan, ops, weights, compiler._joinedBiases, pool, options, compiler.Buffer(graph.Outputs["logits"]));
+        return new CpuProgram(graph, plan, ops, weights, kernels, compiler._joinedBiases, pool, options, compiler.Buffer(graph.Outputs["logits"]));
     }
 
     /// <summary>Matrices that conversion to another weight type is for.</summary>
@@ -73,6 +78,8 @@ public sealed class CpuCompiler
             EmbedOp op => new CpuEmbed(_weights.Matrix(op.Weight), Out()) { Node = node },
             RmsNormOp op => new CpuRmsNorm(In(0), _weights.Vector(op.Weight), op.Eps, Out()) { Node = node },
             AddRmsNormOp op => new CpuAddRmsNorm(In(0), In(1), _weights.Vector(op.Weight), op.Eps, Out(), Out(1)) { Node = node },
+            LinearOp op when op.Parts.Any(p => _weights.Packed(p.Weight) is not null)
+                => new CpuPackedLinear(In(0), [.. op.Parts.Select(PackedPart)], Bias(op), op.HasResidual ? In(1) : null, Out()) { Node = node },
             LinearOp op => new CpuLinear(In(0), Parts(op), Bias(op), op.HasResidual ? In(1) : null, Out()) { Node = node },
             AddBiasOp op => new CpuAddBias(In(0), _weights.Vector(op.Bias), Out()) { Node = node },
             AddOp => new CpuAdd(In(0), In(1), Out()) { Node = node },
@@ -90,10 +97,25 @@ public sealed class CpuCompiler
             MlaLatentAttentionOp op => new CpuMlaLatentAttention(In(0), op, Out()) { Node = node },
             MlaExpandValueOp op => new CpuMlaExpandValue(In(0), _weights.Matrix(op.KvB), op.Shape, Out()) { Node = node },
             RouterOp op => new CpuRouter(In(0), op.CorrectionBias is { } bias ? _weights.Vector(bias) : default, op.Config, Out(), Out(1)) { Node = node },
+            ExpertsOp op when op.Grouped && PackedExperts(op) is { } experts
+                => new CpuPackedExperts(In(0), In(1), In(2), experts, op.HasResidual ? In(3) : null, Out()) { Node = node },
             ExpertsOp op => new CpuExperts(In(0), In(1), In(2), Experts(op), op.HasResidual ? In(3) : null, op.Grouped, Out()) { Node = node },
             SelectLogitRowsOp => new CpuSelectLogitRows(In(0), Out()) { Node = node },
             _ => throw new NotSupportedException($"the CPU has no operation {node.Op.Name}"),
         };
+    }
+
+    private (PackedMatrix? Packed, WeightMatrix Stored, int Rows) PackedPart(LinearPart part)
+        => _weights.Packed(part.Weight) is { } packed ? (packed, default, part.Weight.Rows) : (null, _weights.Linear(part.Weight), part.Weight.Rows);
+
+    /// <summary>Packed experts, where all gates and ups have one format and all downs have one.</summary>
+    private PackedExpertWeights? PackedExperts(ExpertsOp op)
+    {
+        PackedMatrix?[] gate = [.. op.Gate.Select(_weights.Packed)];
+        PackedMatrix?[] up = [.. op.Up.Select(_weights.Packed)];
+        PackedMatrix?[] down = [.. op.Down.Select(_weights.Packed)];
+        bool uniform = gate.Concat(up).All(m => m is not null && m.Format == gate[0]!.Format) && down.All(m => m is not null && m.Format == down[0]!.Format);
+        return uniform ? new PackedExpertWeights(gate!, up!, down!) : null;
     }
 
     private WeightMatrix[] Parts(LinearOp op) => [.. op.Parts.Select(p => _weights.Linear(p.Weight))];

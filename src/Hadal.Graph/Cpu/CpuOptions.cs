@@ -13,6 +13,12 @@ public sealed record CpuOptions
     /// <summary>F32, or Bf16: every operation's result is rounded to bf16, as a bf16 pipeline stores it; sums stay f32.</summary>
     public DType ActivationDType { get; init; } = DType.F32;
 
+    /// <summary>
+    /// Weights are packed while loading for kernels that are emitted for this machine; they round activations as <see cref="Kernels.Packed.PackedKind"/> says.
+    /// Off, or where the machine has no such instructions, weights are computed with as they lie and activations stay f32.
+    /// </summary>
+    public bool Pack { get; init; }
+
     /// <summary>F32 or Bf16: what KV pages hold.</summary>
     public DType KvDType { get; init; } = DType.F32;
 

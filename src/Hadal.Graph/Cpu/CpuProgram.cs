@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Graph.Planning;
 using Hadal.Jit;
 using Hadal.Kernels;
+using Hadal.Kernels.Packed;
 using Hadal.Kernels.Paging;
 using Hadal.Numerics;
 
@@ -13,17 +15,19 @@ public sealed unsafe class CpuProgram : IDisposable
 {
     private readonly CpuOp[] _ops;
     private readonly CpuWeights _weights;
+    private readonly PackedKernels? _kernels;
     private readonly IReadOnlyList<NativeBuffer> _joinedBiases;
     private readonly CpuBuffer _logits;
     private readonly bool _roundToBf16;
 
     internal CpuProgram(
-        ModelGraph graph, BufferPlan plan, CpuOp[] ops, CpuWeights weights, IReadOnlyList<NativeBuffer> joinedBiases, WorkerPool pool, CpuOptions options, CpuBuffer logits)
+        ModelGraph graph, BufferPlan plan, CpuOp[] ops, CpuWeights weights, PackedKernels? kernels, IReadOnlyList<NativeBuffer> joinedBiases, WorkerPool pool, CpuOptions options, CpuBuffer logits)
     {
         Graph = graph;
         Plan = plan;
         _ops = ops;
         _weights = weights;
+        _kernels = kernels;
         _joinedBiases = joinedBiases;
         Pool = pool;
         _logits = logits;
@@ -38,10 +42,13 @@ public sealed unsafe class CpuProgram : IDisposable
 
     public WorkerPool Pool { get; }
 
+    /// <summary>Where the time goes, by operation; null (and free) unless someone asks.</summary>
+    public StepProfile? Profile { get; set; }
+
     public long WeightBytes => _weights.ByteLength;
 
     /// <summary>Bytes the operations read of a weight, scales included.</summary>
-    public long ByteLengthOf(WeightSpec spec) => spec.IsVector ? 4L * spec.Rows : CpuWeights.ByteLengthOf(_weights.Linear(spec));
+    public long ByteLengthOf(WeightSpec spec) => spec.IsVector ? 4L * spec.Rows : _weights.Packed(spec)?.ByteLength ?? CpuWeights.ByteLengthOf(_weights.Linear(spec));
 
     /// <summary>Runs every operation over the batch.</summary>
     /// <returns>[L, V] logits, valid until the next run of the step.</returns>
@@ -62,7 +69,17 @@ public sealed unsafe class CpuProgram : IDisposable
                 continue;
             }
 
-            op.Run(step);
+            if (Profile is { } profile)
+            {
+                long start = Stopwatch.GetTimestamp();
+                op.Run(step);
+                profile.Add(op.Node.Op.Name, Stopwatch.GetTimestamp() - start);
+            }
+            else
+            {
+                op.Run(step);
+            }
+
             if (_roundToBf16)
             {
                 RoundOutputs(op.Node, step);
@@ -79,12 +96,13 @@ public sealed unsafe class CpuProgram : IDisposable
         return new CpuBuffer(value.Rows, Plan.Offsets[value.Root], value.Offset, value.Columns, (int)(BufferPlanner.Bytes(value.Root) / sizeof(float))).Matrix(step);
     }
 
-    public CpuStep NewStep(KvPages[] pages) => new(Pool, pages);
+    public CpuStep NewStep(KvPages[] pages) => new(Pool, pages, _kernels);
 
     public void Dispose()
     {
         Pool.Dispose();
         _weights.Dispose();
+        _kernels?.Dispose();
         foreach (NativeBuffer bias in _joinedBiases)
         {
             bias.Dispose();

@@ -1,6 +1,7 @@
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
+using Hadal.Kernels.Packed;
 using Hadal.Kernels.Paging;
 using Hadal.Numerics;
 
@@ -15,11 +16,24 @@ public sealed unsafe class CpuStep : IDisposable
     private int _tokenCapacity;
     private int _logitCapacity;
 
-    internal CpuStep(WorkerPool pool, KvPages[] pages)
+    private readonly ActivationTiles?[] _tiles = new ActivationTiles?[Enum.GetValues<PackedKind>().Length];
+    private readonly PackedKernels? _kernels;
+    private PackedExperts? _experts;
+
+    internal CpuStep(WorkerPool pool, KvPages[] pages, PackedKernels? kernels)
     {
         Pool = pool;
         Pages = pages;
+        _kernels = kernels;
     }
+
+    /// <summary>Emitted kernels; there where packed weights are.</summary>
+    internal PackedKernels Kernels => _kernels ?? throw new InvalidOperationException("packed weights without kernels");
+
+    internal PackedExperts Experts => _experts ??= new PackedExperts(Kernels);
+
+    /// <summary>Scratch for the activations of one operation at a time.</summary>
+    internal ActivationTiles Tiles(PackedKind kind) => _tiles[(int)kind] ??= new ActivationTiles(kind);
 
     public WorkerPool Pool { get; }
 
@@ -59,6 +73,11 @@ public sealed unsafe class CpuStep : IDisposable
         _tokenArena.Dispose();
         _logitArena.Dispose();
         _scratch.Dispose();
+        _experts?.Dispose();
+        foreach (ActivationTiles? tiles in _tiles)
+        {
+            tiles?.Dispose();
+        }
     }
 
     private static void Fit(ref NativeBuffer arena, ref int capacity, int rows, long bytesPerRow)

@@ -1,6 +1,7 @@
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
+using Hadal.Kernels.Packed;
 using Hadal.Kernels.Weights;
 using Hadal.Numerics;
 
@@ -18,11 +19,15 @@ public sealed unsafe class CpuWeights : IDisposable
     private readonly (int Rows, int Columns)? _fp8Block;
     private readonly Dictionary<string, WeightMatrix> _matrices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, WeightMatrix> _converted = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PackedMatrix> _packed = new(StringComparer.Ordinal);
+    private readonly PackedKernels? _kernels;
     private readonly Dictionary<string, NativeBuffer> _vectors = new(StringComparer.Ordinal);
     private readonly List<NativeBuffer> _owned = [];
+    private readonly HashSet<string> _alsoRead = new(StringComparer.Ordinal);
 
-    private CpuWeights(ITensorSource source, (int Rows, int Columns)? fp8Block, WorkerPool pool, CpuOptions options)
+    private CpuWeights(ITensorSource source, (int Rows, int Columns)? fp8Block, WorkerPool pool, PackedKernels? kernels, CpuOptions options)
     {
+        _kernels = kernels;
         _source = source;
         _fp8Block = fp8Block;
         _pool = pool;
@@ -35,25 +40,30 @@ public sealed unsafe class CpuWeights : IDisposable
     /// <summary>Binds every weight of the specs.</summary>
     /// <param name="specs">What the model asks for.</param>
     /// <param name="linear">Names of those that are matrices of linear operations or experts, which conversion is for.</param>
+    /// <param name="alsoRead">Names of those that other operations read as stored (a tied embedding).</param>
     /// <param name="source">Where they lie.</param>
     /// <param name="fp8Block">Block of the e4m3 scales, where the checkpoint has them.</param>
     /// <param name="pool">Workers for conversion and preloading.</param>
+    /// <param name="kernels">Emitted kernels to pack for, or null.</param>
     /// <param name="options">Conversion and preloading.</param>
     /// <param name="progress">Told after each weight.</param>
     /// <exception cref="HadalException">One is missing, or of another shape, or of a type that cannot be computed with.</exception>
     public static CpuWeights Bind(
         IReadOnlyCollection<WeightSpec> specs,
         IReadOnlySet<string> linear,
+        IReadOnlySet<string> alsoRead,
         ITensorSource source,
         (int Rows, int Columns)? fp8Block,
         WorkerPool pool,
+        PackedKernels? kernels,
         CpuOptions options,
         IProgress<LoadProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
-        var weights = new CpuWeights(source, fp8Block, pool, options);
+        var weights = new CpuWeights(source, fp8Block, pool, kernels, options);
         try
         {
+            weights._alsoRead.UnionWith(alsoRead);
             var tensors = specs.Select(s => (Spec: s, Tensor: weights.Find(s))).ToList();
             long total = tensors.Sum(t => t.Tensor.ByteLength);
             long done = 0;
@@ -85,6 +95,9 @@ public sealed unsafe class CpuWeights : IDisposable
         _ => 0,
     });
 
+    /// <summary>The matrix as emitted kernels read it, or null where it is computed with as <see cref="Linear"/> says.</summary>
+    public PackedMatrix? Packed(WeightSpec spec) => _packed.GetValueOrDefault(spec.Name);
+
     /// <summary>The matrix as stored.</summary>
     public WeightMatrix Matrix(WeightSpec spec) => _matrices[spec.Name];
 
@@ -102,6 +115,12 @@ public sealed unsafe class CpuWeights : IDisposable
         }
 
         _owned.Clear();
+        foreach (PackedMatrix packed in _packed.Values)
+        {
+            packed.Dispose();
+        }
+
+        _packed.Clear();
     }
 
     private StoredTensor Find(WeightSpec spec)
@@ -137,6 +156,21 @@ public sealed unsafe class CpuWeights : IDisposable
             return;
         }
 
+        _matrices[spec.Name] = matrix;
+        if (linear && PackedKindOf(spec, matrix) is { } kind)
+        {
+            PackedMatrix packed = WeightPacker.Pack(_pool, matrix, kind);
+            _packed[spec.Name] = packed;
+            ByteLength += packed.ByteLength;
+            if (!_alsoRead.Contains(spec.Name))
+            {
+                // Packed, it is not read again: the memory of the stored bytes can go.
+                _source.Release(tensor);
+            }
+
+            return;
+        }
+
         if (_options.Preload)
         {
             var touch = new TouchWork(tensor.Data, tensor.ByteLength);
@@ -144,7 +178,6 @@ public sealed unsafe class CpuWeights : IDisposable
             GC.KeepAlive(touch.Sum);
         }
 
-        _matrices[spec.Name] = matrix;
         ByteLength += matrix.ByteLength;
         if (linear && _options.Weights == WeightConversion.Int8 && !spec.KeepPrecision && matrix.DType != DType.I8)
         {
@@ -163,6 +196,17 @@ public sealed unsafe class CpuWeights : IDisposable
             };
             ByteLength += spec.NumElements + (4L * spec.Rows) - matrix.ByteLength;
         }
+    }
+
+    private PackedKind? PackedKindOf(WeightSpec spec, in WeightMatrix matrix)
+    {
+        if (_kernels is null || spec.KeepPrecision)
+        {
+            return null;
+        }
+
+        PackedKind? kind = _options.Weights == WeightConversion.Int8 ? PackedKind.Int8 : WeightPacker.KindFor(matrix);
+        return kind is { } k && _kernels.Supports(k) ? kind : null;
     }
 
     private WeightMatrix View(WeightSpec spec, StoredTensor tensor)

@@ -25,12 +25,12 @@ internal unsafe struct Int8QuantizerWork(WeightMatrix source, sbyte* values, flo
             for (int n = (int)first; n < Math.Min(first + ChunkRows, source.Rows); n++)
             {
                 WeightDecoder.DecodeRow(source, n, 0, source.Columns, row);
-                scales[n] = QuantizeRow(row, n, values + ((nint)n * source.Columns));
+                scales[n] = QuantizeRow(source, row, n, values + ((nint)n * source.Columns));
             }
         }
     }
 
-    private readonly float QuantizeRow(float* row, int n, sbyte* q)
+    internal static float QuantizeRow(in WeightMatrix source, float* row, int n, sbyte* q)
     {
         int columns = source.Columns;
         int width = Vector<float>.Count;

@@ -19,6 +19,7 @@ public sealed class SyntheticTensors : ITensorSource
     private readonly (int Rows, int Columns)? _fp8Block;
     private readonly Dictionary<string, StoredTensor> _made = new(StringComparer.Ordinal);
     private readonly List<NativeBuffer> _buffers = [];
+    private readonly Dictionary<string, NativeBuffer> _bufferOf = new(StringComparer.Ordinal);
     private readonly float[] _uniform;
     private readonly Dictionary<(int, DType), NativeBuffer> _patterns = [];
 
@@ -80,6 +81,16 @@ public sealed class SyntheticTensors : ITensorSource
         return true;
     }
 
+    /// <summary>Drops a made-up tensor: asked for again, it is made again.</summary>
+    public void Release(StoredTensor tensor)
+    {
+        if (_made.Remove(tensor.Name) && _bufferOf.Remove(tensor.Name, out NativeBuffer? buffer))
+        {
+            _buffers.Remove(buffer);
+            buffer.Dispose();
+        }
+    }
+
     public void Dispose()
     {
         foreach (NativeBuffer buffer in _buffers.Concat(_patterns.Values))
@@ -129,6 +140,7 @@ public sealed class SyntheticTensors : ITensorSource
             pattern.Slice((nuint)start, rowBytes).CopyTo(buffer.Slice((nuint)row * (nuint)rowBytes, rowBytes));
         }
 
+        _bufferOf[spec.Name] = buffer;
         return new StoredTensor(spec.Name, dtype, [spec.Rows, spec.Columns], buffer, Description);
     }
 

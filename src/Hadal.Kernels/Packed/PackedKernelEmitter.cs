@@ -1,0 +1,342 @@
+using Hadal.Numerics;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Hadal.Kernels.Packed;
+
+/// <summary>
+/// Writes the inner kernel of packed matrices: up to 4 panels of 16 rows times up to 3 (integers) or 6 (bf16) tokens, sums in registers.
+/// </summary>
+/// <remarks>
+/// Per line of 64 bytes and token one multiply-add instruction does 64 int8 or 32 bf16 products for 16 outputs; a line is loaded once for all tokens,
+/// a token's four bytes are broadcast once for all panels. With 4 panels and 3 tokens that is 12 multiply-adds for 7 loads.
+/// Registers: integer (or no) accumulators first, f32 sums after them, then weights, then one for the broadcast activations.
+/// vpdpbusd multiplies unsigned by signed, so weights are stored with their zero point added and it is taken out again by what the
+/// accumulators start from.
+/// </remarks>
+internal static class PackedKernelEmitter
+{
+    /// <summary>Lines (or for int8 and bf16, steps) a round of the inner loop does.</summary>
+    public const int Unroll = 4;
+
+    private const int PrefetchBytes = 2048;
+
+    /// <summary>Columns that one round of the inner loop covers.</summary>
+    public static int RoundK(PackedFormat format) => format.Kind switch
+    {
+        // A group is one round: its scales follow its lines.
+        PackedKind.Int8Group16 => 16,
+        PackedKind.Int8Group32 or PackedKind.Int4Group32 or PackedKind.Int4Group32Min => 32,
+        _ => Unroll * format.LineK,
+    };
+
+    public static void Emit(Assembler c, PackedFormat format, int panels, int tokens)
+    {
+        int tiles = panels * tokens;
+        bool grouped = format.GroupK > 0;
+        bool fp8 = format.Kind == PackedKind.Fp8Block;
+        AssemblerRegisterZMM Acc(int t, int j) => Zmm((t * panels) + j);
+        AssemblerRegisterZMM Sum(int t, int j) => Zmm((grouped ? tiles : 0) + (t * panels) + j);
+        int free = grouped ? 2 * tiles : tiles;
+        AssemblerRegisterZMM Weight(int j) => Zmm(free + j);
+        AssemblerRegisterZMM x = Zmm(Math.Min(free + panels, 31));
+        AssemblerRegisterZMM nibbles = Zmm(Math.Min(free + panels + 1, 31));
+
+        AssemblerRegister64 weights = rax;
+        AssemblerRegister64 activations = rdx;
+        AssemblerRegister64 scales = r8;
+        AssemblerRegister64 corrections = r9;
+        AssemblerRegister64 scaledSums = r10;
+        AssemblerRegister64 sums = r11;
+        AssemblerRegister64 weightScales = r9; // where corrections are for integers
+        Label tables = c.CreateLabel();
+
+        c.mov(weights, __qword_ptr[rdi]);
+        c.mov(activations, __qword_ptr[rdi + 8]);
+        c.mov(sums, __qword_ptr[rdi + 16]);
+        c.mov(scales, __qword_ptr[rdi + 24]);
+        c.mov(corrections, __qword_ptr[rdi + (fp8 ? 64 : 32)]);
+        c.mov(scaledSums, __qword_ptr[rdi + 40]);
+        c.mov(ecx, __dword_ptr[rdi + 48]);
+        for (int t = 0; t < tokens; t++)
+        {
+            for (int j = 0; j < panels; j++)
+            {
+                c.vmovups(Sum(t, j), __zmmword_ptr[sums + (((t * panels) + j) * 64)]);
+            }
+        }
+
+        if (fp8)
+        {
+            c.lea(rsi, __[tables]);
+            for (int i = 0; i < 4; i++)
+            {
+                c.vmovdqu64(Zmm(27 + i), __zmmword_ptr[rsi + (i * 64)]);
+            }
+
+            c.mov(esi, unchecked((int)0x80808080));
+            c.vpbroadcastd(zmm31, esi);
+        }
+        else if (format.LineK == 8)
+        {
+            c.mov(esi, 0x0F0F0F0F);
+            c.vpbroadcastd(nibbles, esi);
+        }
+
+        Label group = c.CreateLabel();
+        Label round = c.CreateLabel();
+        c.Label(ref group);
+        if (grouped)
+        {
+            for (int t = 0; t < tokens; t++)
+            {
+                for (int j = 0; j < panels; j++)
+                {
+                    if (format.ZeroPoint != 0)
+                    {
+                        c.vpbroadcastd(Acc(t, j), __dword_ptr[corrections + (t * 4)]);
+                    }
+                    else
+                    {
+                        c.vpxord(Acc(t, j), Acc(t, j), Acc(t, j));
+                    }
+                }
+            }
+
+            if (format.IsInteger)
+            {
+                c.add(corrections, tokens * 4);
+            }
+        }
+
+        c.mov(esi, __dword_ptr[rdi + 52]);
+        c.cmp(ecx, 1);
+        c.cmove(esi, __dword_ptr[rdi + 56]);
+        c.Label(ref round);
+        int lines = RoundK(format) / format.LineK;
+        for (int line = 0; line < lines; line++)
+        {
+            int at = line * panels * PackedFormat.LineBytes;
+            for (int j = 0; j < panels; j++)
+            {
+                c.prefetcht0(__byte_ptr[weights + (at + (j * PackedFormat.LineBytes) + PrefetchBytes)]);
+            }
+
+            if (format.LineK == 8)
+            {
+                EmitNibbles(c, line, panels, tokens, at, weights, activations, Acc, Weight, x, nibbles);
+                continue;
+            }
+
+            if (fp8)
+            {
+                EmitE4M3(c, line, panels, tokens, at, weights, activations, Acc);
+                continue;
+            }
+
+            for (int j = 0; j < panels; j++)
+            {
+                c.vmovdqu64(Weight(j), __zmmword_ptr[weights + (at + (j * PackedFormat.LineBytes))]);
+            }
+
+            for (int t = 0; t < tokens; t++)
+            {
+                c.vpbroadcastd(x, __dword_ptr[activations + (((line * tokens) + t) * 4)]);
+                for (int j = 0; j < panels; j++)
+                {
+                    if (grouped)
+                    {
+                        c.vpdpbusd(Acc(t, j), Weight(j), x);
+                    }
+                    else
+                    {
+                        c.vdpbf16ps(Acc(t, j), Weight(j), x);
+                    }
+                }
+            }
+        }
+
+        c.add(weights, lines * panels * PackedFormat.LineBytes);
+        c.add(activations, RoundK(format) * format.ActivationBytes * tokens);
+        c.dec(esi);
+        c.jnz(round);
+
+        if (fp8)
+        {
+            for (int t = 0; t < tokens; t++)
+            {
+                for (int j = 0; j < panels; j++)
+                {
+                    c.vfmadd231ps(Sum(t, j), Acc(t, j), __dword_bcst[weightScales + (j * 4)]);
+                }
+            }
+
+            c.add(weightScales, panels * 4);
+        }
+        else if (grouped)
+        {
+            EmitFold(c, format, panels, tokens, weights, scales, scaledSums, Acc, Sum, Weight);
+        }
+
+        c.dec(ecx);
+        c.jnz(group);
+        for (int t = 0; t < tokens; t++)
+        {
+            for (int j = 0; j < panels; j++)
+            {
+                c.vmovups(__zmmword_ptr[sums + (((t * panels) + j) * 64)], Sum(t, j));
+            }
+        }
+
+        c.vzeroupper();
+        c.ret();
+        if (fp8)
+        {
+            c.Label(ref tables);
+            c.db(E4M3Tables());
+        }
+    }
+
+    // Upper and lower bytes of the bf16 that each of the 128 codes without sign stands for, as vpermi2b looks them up.
+    private static byte[] E4M3Tables()
+    {
+        byte[] bytes = new byte[256];
+        for (int code = 0; code < 128; code++)
+        {
+            ushort bits = Bf16.FromSingle(Fp8.E4M3ToSingle((byte)code));
+            bytes[code] = (byte)(bits >> 8);
+            bytes[128 + code] = (byte)bits;
+        }
+
+        return bytes;
+    }
+
+    // 64 codes become 2 × 32 bf16: both bytes by table, the sign put back, interleaved.
+    private static void EmitE4M3(
+        Assembler c, int line, int panels, int tokens, int at, AssemblerRegister64 weights, AssemblerRegister64 activations, Func<int, int, AssemblerRegisterZMM> acc)
+    {
+        AssemblerRegisterZMM low = zmm24;
+        AssemblerRegisterZMM high = zmm25;
+        AssemblerRegisterZMM pairs = zmm26;
+        for (int j = 0; j < panels; j++)
+        {
+            c.vmovdqu64(low, __zmmword_ptr[weights + (at + (j * PackedFormat.LineBytes))]);
+            c.vmovdqa64(high, low);
+            c.vpermi2b(high, zmm27, zmm28);
+            c.vpternlogd(high, low, zmm31, 0xF8); // high | (low & sign)
+            c.vpermi2b(low, zmm29, zmm30);
+            c.vpunpcklbw(pairs, low, high);
+            c.vpunpckhbw(low, low, high);
+            for (int t = 0; t < tokens; t++)
+            {
+                c.vdpbf16ps(acc(t, j), pairs, __dword_bcst[activations + ((((2 * line) * tokens) + t) * 4)]);
+                c.vdpbf16ps(acc(t, j), low, __dword_bcst[activations + ((((2 * line) + 1) * tokens) + t) * 4]);
+            }
+        }
+    }
+
+    // A line of nibbles is two steps: the low ones are columns 0 to 3 of the line, the high ones 4 to 7.
+    private static void EmitNibbles(
+        Assembler c,
+        int line,
+        int panels,
+        int tokens,
+        int at,
+        AssemblerRegister64 weights,
+        AssemblerRegister64 activations,
+        Func<int, int, AssemblerRegisterZMM> acc,
+        Func<int, AssemblerRegisterZMM> weight,
+        AssemblerRegisterZMM x,
+        AssemblerRegisterZMM nibbles)
+    {
+        for (int half = 0; half < 2; half++)
+        {
+            for (int j = 0; j < panels; j++)
+            {
+                // Loaded a second time for the high half: the load comes from the first-level cache, a register would have to be spared for it.
+                if (half == 0)
+                {
+                    c.vpandd(weight(j), nibbles, __zmmword_ptr[weights + (at + (j * PackedFormat.LineBytes))]);
+                }
+                else
+                {
+                    c.vpsrld(weight(j), __zmmword_ptr[weights + (at + (j * PackedFormat.LineBytes))], 4);
+                    c.vpandd(weight(j), weight(j), nibbles);
+                }
+            }
+
+            for (int t = 0; t < tokens; t++)
+            {
+                c.vpbroadcastd(x, __dword_ptr[activations + ((((2 * line) + half) * tokens) + t) * 4]);
+                for (int j = 0; j < panels; j++)
+                {
+                    c.vpdpbusd(acc(t, j), weight(j), x);
+                }
+            }
+        }
+    }
+
+    // sum += float(acc) · weight scale · activation scale − minimum · activation scale · Σ activations
+    private static void EmitFold(
+        Assembler c,
+        PackedFormat format,
+        int panels,
+        int tokens,
+        AssemblerRegister64 weights,
+        AssemblerRegister64 scales,
+        AssemblerRegister64 scaledSums,
+        Func<int, int, AssemblerRegisterZMM> acc,
+        Func<int, int, AssemblerRegisterZMM> sum,
+        Func<int, AssemblerRegisterZMM> weight)
+    {
+        if (format.HasGroupScale)
+        {
+            for (int j = 0; j < panels; j++)
+            {
+                c.vcvtph2ps(weight(j), __ymmword_ptr[weights + (j * 32)]);
+            }
+        }
+
+        for (int t = 0; t < tokens; t++)
+        {
+            for (int j = 0; j < panels; j++)
+            {
+                c.vcvtdq2ps(acc(t, j), acc(t, j));
+                if (format.HasGroupScale)
+                {
+                    c.vmulps(acc(t, j), acc(t, j), weight(j));
+                }
+
+                c.vfmadd231ps(sum(t, j), acc(t, j), __dword_bcst[scales + (t * 4)]);
+            }
+        }
+
+        c.add(scales, tokens * 4);
+        if (format.HasGroupMin)
+        {
+            for (int j = 0; j < panels; j++)
+            {
+                c.vcvtph2ps(weight(j), __ymmword_ptr[weights + ((panels + j) * 32)]);
+                for (int t = 0; t < tokens; t++)
+                {
+                    c.vfnmadd231ps(sum(t, j), weight(j), __dword_bcst[scaledSums + (t * 4)]);
+                }
+            }
+
+            c.add(scaledSums, tokens * 4);
+        }
+
+        if (format.GroupTailBytes > 0)
+        {
+            c.add(weights, panels * format.GroupTailBytes);
+        }
+    }
+
+    private static AssemblerRegisterZMM Zmm(int index) => _zmm[index];
+
+    private static readonly AssemblerRegisterZMM[] _zmm =
+    [
+        zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
+        zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23, zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31,
+    ];
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+
+namespace Hadal.Cli.Tests;
+
+/// <summary>Runs the command as a person would, and keeps what it said.</summary>
+internal sealed record HadalProcess(int ExitCode, string Output, string Error)
+{
+    private static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "hadal");
+
+    public static Task<HadalProcess> RunAsync(params string[] arguments) => RunAsync(null, arguments);
+
+    public static async Task<HadalProcess> RunAsync(string? input, string[] arguments)
+    {
+        using Process process = Start(arguments);
+        if (input is not null)
+        {
+            await process.StandardInput.WriteAsync(input);
+        }
+
+        process.StandardInput.Close();
+        return await EndAsync(process);
+    }
+
+    public static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Executable, arguments)
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        return Process.Start(start)!;
+    }
+
+    public static async Task<HadalProcess> EndAsync(Process process)
+    {
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        timeout.CancelAfter(TimeSpan.FromMinutes(3));
+        try
+        {
+            await process.WaitForExitAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+
+        return new HadalProcess(process.ExitCode, await output, await error);
+    }
+
+    /// <summary>It failed as it should: exit code 1, one line that begins with "error:", no stack trace.</summary>
+    public void ExpectError(params string[] mentions)
+    {
+        Assert.True(ExitCode == 1, $"exit code {ExitCode}, expected 1\n{Output}\n{Error}");
+        Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
+        string line = Assert.Single(Error.Split('\n'), l => l.StartsWith("error: ", StringComparison.Ordinal));
+        foreach (string mention in mentions)
+        {
+            Assert.Contains(mention, line, StringComparison.OrdinalIgnoreCase);
+        }
+    }
+
+    public HadalProcess ExpectSuccess()
+    {
+        Assert.True(ExitCode == 0, $"exit code {ExitCode}\n{Output}\n{Error}");
+        return this;
+    }
+}

@@ -1,0 +1,200 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Hadal.Cli.Tests;
+
+/// <summary>Every verb as the person at the terminal meets it.</summary>
+public sealed partial class VerbTests
+{
+    [Theory]
+    [InlineData("run")]
+    [InlineData("serve")]
+    [InlineData("bench")]
+    [InlineData("logits")]
+    [InlineData("eval")]
+    [InlineData("tokenize")]
+    [InlineData("explain")]
+    [InlineData("inspect")]
+    public async Task Help_OfVerb_HasAnExample(string verb)
+    {
+        HadalProcess run = (await HadalProcess.RunAsync(verb, "--help")).ExpectSuccess();
+        Assert.Contains("Example", run.Output);
+        Assert.Contains($"hadal {verb}", run.Output);
+    }
+
+    [Theory]
+    [InlineData("run", "--no-such-option")]
+    [InlineData("bench", "--threads", "many")]
+    [InlineData("bench", "--threads", "-1")]
+    [InlineData("bench", "--dtype", "f64")]
+    [InlineData("bench", "--weight-dtype", "q3")]
+    [InlineData("bench", "--device", "cuda")]
+    [InlineData("logits")]
+    [InlineData("nonsense")]
+    public async Task Usage_Wrong_Is2AndSaysWhereHelpIs(params string[] arguments)
+    {
+        HadalProcess run = await HadalProcess.RunAsync(arguments);
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("error: ", run.Error);
+        Assert.Contains("--help", run.Error);
+    }
+
+    [Fact]
+    public async Task Run_Greedy_IsTheSameFusedAndUnfusedAndAgain()
+    {
+        string[] texts = new string[3];
+        string[][] variants = [["--fusion", "none"], ["--fusion", "default"], ["--threads", "1", "--block-size", "4"]];
+        for (int i = 0; i < texts.Length; i++)
+        {
+            HadalProcess run = (await HadalProcess.RunAsync(["run", "--raw", "--prompt", "Once upon a time", "--temperature", "0", "--max-tokens", "60", "--dtype", "f32", .. variants[i]])).ExpectSuccess();
+            texts[i] = run.Output;
+            Assert.Contains("60 tokens", run.Error);
+            Assert.Contains("tokens/s", run.Error);
+        }
+
+        Assert.True(texts[0].Length > 100, texts[0]);
+        Assert.All(texts, t => Assert.Equal(texts[0], t));
+    }
+
+    [Fact]
+    public async Task Run_SeedStopAndStandardInput_AreHonoured()
+    {
+        string[] sampled = ["run", "--raw", "--temperature", "1", "--seed", "11", "--max-tokens", "40"];
+        HadalProcess first = (await HadalProcess.RunAsync("The little dog", sampled)).ExpectSuccess();
+        HadalProcess again = (await HadalProcess.RunAsync("The little dog", sampled)).ExpectSuccess();
+        HadalProcess other = (await HadalProcess.RunAsync("The little dog", ["run", "--raw", "--temperature", "1", "--seed", "12", "--max-tokens", "40"])).ExpectSuccess();
+        Assert.Equal(first.Output, again.Output);
+        Assert.NotEqual(first.Output, other.Output);
+        HadalProcess stopped = (await HadalProcess.RunAsync("The little dog", [.. sampled, "--stop", " "])).ExpectSuccess();
+        Assert.DoesNotContain(" ", stopped.Output.Trim());
+    }
+
+    [Fact]
+    public async Task Run_Sum_IsThoughtThroughAndAnswered()
+    {
+        HadalProcess run = (await HadalProcess.RunAsync("run", "--temperature", "0", "--prompt", "Wendy had 5 sandwiches and found 6 more. How many sandwiches does she have now?")).ExpectSuccess();
+        Assert.Matches(@"(?s)11.*</think>.*11", run.Output);
+        Assert.DoesNotContain("end▁of▁sentence", run.Output);
+    }
+
+    [Theory]
+    [InlineData("--temperature", "-1", "temperature")]
+    [InlineData("--temperature", "NaN", "temperature")]
+    [InlineData("--top-p", "2", "top_p")]
+    [InlineData("--min-p", "-0.1", "min_p")]
+    [InlineData("--repetition-penalty", "0", "repetition_penalty")]
+    public async Task Run_ParameterOutOfBounds_IsNamed(string option, string value, string name)
+        => (await HadalProcess.RunAsync("run", "--prompt", "x", option, value)).ExpectError(name);
+
+    [Fact]
+    public async Task Run_PromptOverTheContext_SaysTheNumbers()
+        => (await HadalProcess.RunAsync(string.Concat(Enumerable.Repeat("very ", 4000)), ["run", "--raw"])).ExpectError("2048");
+
+    [Fact]
+    public async Task Run_Interrupted_EndsCleanlyAtOnce()
+    {
+        using Process process = HadalProcess.Start("run", "--raw", "--prompt", "Once upon a time", "--temperature", "1", "--max-tokens", "2000", "--threads", "1", "--fusion", "none", "--stop", "never to be said");
+        process.StandardInput.Close();
+        char[] some = new char[8];
+        Assert.True(await process.StandardOutput.ReadAsync(some.AsMemory(), TestContext.Current.CancellationToken) > 0);
+        Assert.Equal(0, Kill(process.Id, 2));
+        HadalProcess end = await HadalProcess.EndAsync(process);
+        // The answer may have come to its own end first.
+        Assert.True(end.ExitCode is 130 or 0, $"exit code {end.ExitCode}: {end.Error}");
+        Assert.DoesNotContain("   at ", end.Error);
+    }
+
+    [Fact]
+    public async Task Eval_Demo_EqualsTheReference()
+    {
+        using JsonDocument expected = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(Repository.Goldens, "demo", "heldout_expected.json"), TestContext.Current.CancellationToken));
+        double reference = expected.RootElement.GetProperty("nll_fp8_weights").GetDouble();
+        string ids = Path.Combine(Repository.Goldens, "demo", "heldout_ids.npy");
+        JsonElement exact = Json(await HadalProcess.RunAsync("eval", "--ids", ids, "--json"));
+        Assert.Equal(20440, exact.GetProperty("tokens").GetInt32());
+        Assert.InRange(exact.GetProperty("nll").GetDouble(), reference - 0.002, reference + 0.002);
+        JsonElement packed = Json(await HadalProcess.RunAsync("eval", "--ids", ids, "--json", "--dtype", "auto", "--weight-dtype", "int8"));
+        Assert.InRange(packed.GetProperty("nll").GetDouble(), reference - 0.01, reference + 0.01);
+    }
+
+    [Fact]
+    public async Task Eval_Text_IsTokenizedAndCut()
+    {
+        string file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, string.Concat(Enumerable.Repeat("One day, a little dog went to the park. ", 40)), TestContext.Current.CancellationToken);
+        JsonElement report = Json(await HadalProcess.RunAsync("eval", "--text", file, "--context", "64", "--json"));
+        Assert.InRange(report.GetProperty("nll").GetDouble(), 0.1, 5);
+        await File.WriteAllBytesAsync(file, [0x41, 0xFF, 0x42], TestContext.Current.CancellationToken);
+        (await HadalProcess.RunAsync("eval", "--text", file)).ExpectError("UTF-8", "offset 1");
+        File.Delete(file);
+    }
+
+    [Theory]
+    [InlineData("deepseek_v3")]
+    [InlineData("qwen3")]
+    [InlineData("llama3_1")]
+    public async Task Tokenize_GoldenLines_AreEqual(string name)
+    {
+        string folder = Path.Combine(Repository.Root, "artifacts", "test-data", "tokenizers", name);
+        Assert.True(Directory.Exists(folder), $"{folder} is missing: run eng/fetch-tokenizers.sh");
+        string lines = Path.Combine(Repository.Goldens, "tokenizers", $"{name}.visible.jsonl");
+        HadalProcess run = (await HadalProcess.RunAsync("tokenize", folder, "--jsonl", lines)).ExpectSuccess();
+        string[] got = run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] want = await File.ReadAllLinesAsync(lines, TestContext.Current.CancellationToken);
+        Assert.Equal(want.Length, got.Length);
+        for (int i = 0; i < want.Length; i++)
+        {
+            using JsonDocument g = JsonDocument.Parse(got[i]);
+            using JsonDocument w = JsonDocument.Parse(want[i]);
+            Assert.Equal(w.RootElement.GetProperty("ids").EnumerateArray().Select(e => e.GetInt32()), g.RootElement.GetProperty("ids").EnumerateArray().Select(e => e.GetInt32()));
+            Assert.Equal(w.RootElement.GetProperty("decoded").GetString(), g.RootElement.GetProperty("decoded").GetString());
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"text\": 1}", "line 2")]
+    [InlineData("{\"txt\": \"a\"}", "line 2")]
+    [InlineData("[1", "line 2")]
+    public async Task Tokenize_BrokenLine_IsNamed(string line, string mention)
+        => (await HadalProcess.RunAsync("{\"text\": \"fine\"}\n" + line + "\n", ["tokenize", "--jsonl", "-"])).ExpectError(mention);
+
+    [Fact]
+    public async Task Bench_Json_HasWhatATableNeeds()
+    {
+        JsonElement report = Json(await HadalProcess.RunAsync("bench", "--prompt", "16", "--decode", "4", "--batch", "1,3", "--depth", "8", "--repeat", "1"));
+        Assert.Equal("hadal-demo", report.GetProperty("model").GetString());
+        Assert.Equal(3, report.GetProperty("cases").GetArrayLength());
+        Assert.All(report.GetProperty("cases").EnumerateArray(), c => Assert.True(c.GetProperty("tokens_per_second").GetDouble() > 0));
+        foreach (string field in new[] { "command", "machine", "version", "instruction_sets", "weight_bytes_per_token", "read_bandwidth_before_g_bps", "peak_memory_bytes" })
+        {
+            Assert.True(report.TryGetProperty(field, out _), field);
+        }
+    }
+
+    [Fact]
+    public async Task ExplainAndInspect_GiveTextAndJson()
+    {
+        HadalProcess text = (await HadalProcess.RunAsync("explain")).ExpectSuccess();
+        Assert.Contains("mla-absorption", text.Output);
+        JsonElement explained = Json(await HadalProcess.RunAsync("explain", "--synthetic", "deepseek-v3", "--json"));
+        Assert.True(explained.GetProperty("nodes_after").GetInt32() < explained.GetProperty("nodes_before").GetInt32());
+        Assert.True(explained.GetProperty("planned_bytes_per_token").GetInt64() < explained.GetProperty("naive_bytes_per_token").GetInt64());
+        JsonElement v3 = Json(await HadalProcess.RunAsync("inspect", "--synthetic", "deepseek-v3", "--json"));
+        // 671 B in the paper, 37 B of them active.
+        Assert.InRange(v3.GetProperty("parameters").GetInt64(), 670_000_000_000, 672_000_000_000);
+        Assert.InRange(v3.GetProperty("active_parameters").GetInt64(), 36_000_000_000, 38_500_000_000);
+        Assert.Equal(61 * 576 * 2, v3.GetProperty("kv_bytes_per_token_bf16").GetInt32());
+    }
+
+    private static JsonElement Json(HadalProcess run)
+    {
+        run.ExpectSuccess();
+        using JsonDocument document = JsonDocument.Parse(run.Output);
+        return document.RootElement.Clone();
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Kill(int process, int signal);
+}
