@@ -58,6 +58,15 @@ public sealed partial class VerbTests
     }
 
     [Fact]
+    public async Task Run_Json_HasTextAndCounts()
+    {
+        JsonElement answer = Json(await HadalProcess.RunAsync("run", "--raw", "--prompt", "Once upon a time", "--temperature", "0", "--max-tokens", "9", "--json"));
+        Assert.Equal(9, answer.GetProperty("completion_tokens").GetInt32());
+        Assert.Equal("length", answer.GetProperty("finish_reason").GetString());
+        Assert.NotEmpty(answer.GetProperty("text").GetString()!);
+    }
+
+    [Fact]
     public async Task Run_SeedStopAndStandardInput_AreHonoured()
     {
         string[] sampled = ["run", "--raw", "--temperature", "1", "--seed", "11", "--max-tokens", "40"];

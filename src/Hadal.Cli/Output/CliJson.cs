@@ -8,6 +8,7 @@ namespace Hadal.Cli.Output;
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(EvalReport))]
+[JsonSerializable(typeof(RunReport))]
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(ExplainReport))]
 internal sealed partial class CliJson : JsonSerializerContext;

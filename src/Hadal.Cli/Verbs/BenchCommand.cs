@@ -9,6 +9,7 @@ using Hadal.Cli.Session;
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Graph.Ir.Ops;
+using Hadal.Jit;
 using Hadal.Numerics;
 
 namespace Hadal.Cli.Verbs;
@@ -61,6 +62,8 @@ internal static class BenchCommand
             KvMemoryBytes = load.KvMemoryBytes ?? long.MaxValue,
         });
         double before = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
+        // The buffer that measured the bandwidth is not the model's.
+        ProcessMemory.ResetPeak();
         long bytesPerToken = WeightBytesPerToken(session);
         session.Runner.Program.Profile = profile ? new StepProfile() : null;
         using var bench = new ModelBench(session.Runner);
@@ -81,6 +84,7 @@ internal static class BenchCommand
             }
         }
 
+        long peak = ProcessMemory.PeakBytes();
         double after = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
         var report = new BenchReport
         {
@@ -89,7 +93,7 @@ internal static class BenchCommand
             Version = typeof(BenchCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
             Machine = Machine(),
             Threads = session.Runner.Program.Pool.NumWorkers,
-            InstructionSets = Avx512F.IsSupported ? "avx512" : Avx2.IsSupported ? "avx2" : "baseline",
+            InstructionSets = InstructionSets(options.Dtype(parsed) == "auto"),
             WeightDtype = options.WeightDtype(parsed),
             Dtype = options.Dtype(parsed),
             KvDtype = options.KvDType(parsed) == DType.Bf16 ? "bf16" : "f32",
@@ -100,7 +104,7 @@ internal static class BenchCommand
             ReadBandwidthBeforeGBps = before,
             ReadBandwidthAfterGBps = after,
             Cases = cases,
-            PeakMemoryBytes = ProcessMemory.PeakBytes(),
+            PeakMemoryBytes = peak,
         };
         Console.WriteLine(JsonSerializer.Serialize(report, CliJson.Default.BenchReport));
         return 0;
@@ -139,6 +143,14 @@ internal static class BenchCommand
         }
 
         return bytes;
+    }
+
+    /// <summary>What .NET compiled for, and what emitted kernels use beside it.</summary>
+    private static string InstructionSets(bool packed)
+    {
+        string compiled = Avx512F.IsSupported ? "avx512" : Avx2.IsSupported ? "avx2" : "baseline";
+        CpuFeatures features = packed ? CpuFeatures.Detect() : CpuFeatures.None;
+        return compiled + (features.Avx512Vnni ? "; emitted: avx512-vnni" : "") + (features.Avx512Bf16 ? ", avx512-bf16" : "");
     }
 
     private static string Machine()

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hadal.Cli.Output;
 using Hadal.Cli.Session;
@@ -30,17 +31,18 @@ internal static class RunCommand
         var prompt = new Option<string?>("--prompt", "-p") { Description = "The prompt; without it the text comes from standard input, or a chat begins", HelpName = "TEXT" };
         var system = new Option<string?>("--system") { Description = "System message", HelpName = "TEXT" };
         var raw = new Option<bool>("--raw") { Description = "No chat template: continue the text" };
-        foreach (Option option in new Option[] { prompt, system, raw })
+        var json = new Option<bool>("--json") { Description = "Print the answer as JSON, with its counts and times, when it has ended" };
+        foreach (Option option in new Option[] { prompt, system, raw, json })
         {
             command.Options.Add(option);
         }
 
-        command.SetAction((parsed, ct) => RunAsync(parsed, model, sampling, parsed.GetValue(prompt), parsed.GetValue(system), parsed.GetValue(raw), ct));
+        command.SetAction((parsed, ct) => RunAsync(parsed, model, sampling, parsed.GetValue(prompt), parsed.GetValue(system), parsed.GetValue(raw), parsed.GetValue(json), ct));
         return command;
     }
 
     private static async Task<int> RunAsync(
-        ParseResult parsed, ModelOptions options, SamplingOptions samplingOptions, string? prompt, string? system, bool raw, CancellationToken cancellationToken)
+        ParseResult parsed, ModelOptions options, SamplingOptions samplingOptions, string? prompt, string? system, bool raw, bool json, CancellationToken cancellationToken)
     {
         await using var session = new EngineSession(
             ModelSession.Load(options, parsed, cancellationToken, load => load with { MaxSequences = 1 }),
@@ -59,9 +61,18 @@ internal static class RunCommand
 
         if (prompt is not null)
         {
-            Answer answer = await AnswerAsync(session, Tokens(session, NewConversation(system), prompt, template), sampling, cancellationToken).ConfigureAwait(false);
-            Console.WriteLine();
-            Summary(answer);
+            int[] tokens = Tokens(session, NewConversation(system), prompt, template);
+            Answer answer = await AnswerAsync(session, tokens, sampling, show: !json, cancellationToken).ConfigureAwait(false);
+            if (json)
+            {
+                Console.WriteLine(JsonSerializer.Serialize(answer.Report(session.Name), CliJson.Default.RunReport));
+            }
+            else
+            {
+                Console.WriteLine();
+                Summary(answer);
+            }
+
             return answer.Reason == FinishReason.Cancelled ? 130 : 0;
         }
 
@@ -109,7 +120,7 @@ internal static class RunCommand
             Console.CancelKeyPress += handler;
             try
             {
-                Answer answer = await AnswerAsync(session, tokens, sampling, interrupt.Token).ConfigureAwait(false);
+                Answer answer = await AnswerAsync(session, tokens, sampling, show: true, interrupt.Token).ConfigureAwait(false);
                 Console.WriteLine();
                 Summary(answer);
                 Append(conversation, Message("assistant", answer.Text));
@@ -142,7 +153,7 @@ internal static class RunCommand
         return session.Tokenizer.Encode(session.Template!.Render(conversation, addGenerationPrompt: true));
     }
 
-    private static async Task<Answer> AnswerAsync(EngineSession session, int[] tokens, SamplingParams sampling, CancellationToken cancellationToken)
+    private static async Task<Answer> AnswerAsync(EngineSession session, int[] tokens, SamplingParams sampling, bool show, CancellationToken cancellationToken)
     {
         var text = new System.Text.StringBuilder();
         long start = Stopwatch.GetTimestamp();
@@ -162,7 +173,11 @@ internal static class RunCommand
                 generated = e.Usage.CompletionTokens;
                 string shown = WithoutEndTokens(session, e);
                 text.Append(shown);
-                await Console.Out.WriteAsync(shown).ConfigureAwait(false);
+                if (show)
+                {
+                    await Console.Out.WriteAsync(shown).ConfigureAwait(false);
+                }
+
                 if (e.Error is { } error)
                 {
                     throw new HadalException($"The model failed: {error}");
@@ -193,8 +208,7 @@ internal static class RunCommand
 
     private static void Summary(Answer a)
     {
-        double decode = (a.Total - a.First).TotalSeconds;
-        string rate = a.Generated > 1 && decode > 0 ? $", {(a.Generated - 1) / decode:0.0} tokens/s" : "";
+        string rate = a.TokensPerSecond is { } r ? $", {r:0.0} tokens/s" : "";
         string end = a.Reason switch
         {
             FinishReason.Length => "; ended at the length limit",
@@ -204,5 +218,12 @@ internal static class RunCommand
         Terminal.Note($"[{a.PromptTokens} prompt tokens, first token after {a.First.TotalMilliseconds:0} ms, {a.Generated} tokens{rate}{end}]");
     }
 
-    private sealed record Answer(string Text, int PromptTokens, int Generated, TimeSpan First, TimeSpan Total, FinishReason Reason);
+    private sealed record Answer(string Text, int PromptTokens, int Generated, TimeSpan First, TimeSpan Total, FinishReason Reason)
+    {
+        /// <summary>Of the tokens after the first.</summary>
+        public double? TokensPerSecond => Generated > 1 && Total > First ? (Generated - 1) / (Total - First).TotalSeconds : null;
+
+        public RunReport Report(string model) => new(
+            model, Text, Reason.ToString().ToLowerInvariant(), PromptTokens, Generated, First.TotalMilliseconds, TokensPerSecond);
+    }
 }
