@@ -36,17 +36,18 @@ internal static class BenchCommand
         var depth = new Option<int[]>("--depth") { Description = "Tokens in the pages before decoding begins", DefaultValueFactory = _ => [16], CustomParser = Ints, HelpName = "TOKENS,…" };
         var repeat = new Option<int>("--repeat") { Description = "Repetitions; the median counts", DefaultValueFactory = _ => 3, HelpName = "N" };
         var profile = new Option<bool>("--profile") { Description = "Also show where the time goes, by operation" };
-        foreach (Option option in new Option[] { prompt, decode, batch, depth, repeat, profile })
+        var markdown = new Option<bool>("--markdown") { Description = "Print rows of a Markdown table instead of JSON (eng/bench-cpu.sh puts the head above them)" };
+        foreach (Option option in new Option[] { prompt, decode, batch, depth, repeat, profile, markdown })
         {
             command.Options.Add(option);
         }
 
         command.SetAction((parsed, ct) => Task.FromResult(Run(
-            parsed, model, parsed.GetValue(prompt)!, parsed.GetValue(decode), parsed.GetValue(batch)!, parsed.GetValue(depth)!, parsed.GetValue(repeat), parsed.GetValue(profile), ct)));
+            parsed, model, parsed.GetValue(prompt)!, parsed.GetValue(decode), parsed.GetValue(batch)!, parsed.GetValue(depth)!, parsed.GetValue(repeat), parsed.GetValue(profile), parsed.GetValue(markdown), ct)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, ModelOptions options, int[] prompts, int decode, int[] batches, int[] depths, int repeat, bool profile, CancellationToken cancellationToken)
+    private static int Run(ParseResult parsed, ModelOptions options, int[] prompts, int decode, int[] batches, int[] depths, int repeat, bool profile, bool markdown, CancellationToken cancellationToken)
     {
         if (repeat < 1 || decode < 0 || prompts.Any(p => p < 0) || batches.Any(b => b < 1) || depths.Any(d => d < 0))
         {
@@ -106,7 +107,7 @@ internal static class BenchCommand
             Cases = cases,
             PeakMemoryBytes = peak,
         };
-        Console.WriteLine(JsonSerializer.Serialize(report, CliJson.Default.BenchReport));
+        Console.WriteLine(markdown ? BenchTable.Rows(report) : JsonSerializer.Serialize(report, CliJson.Default.BenchReport));
         return 0;
 
         void Add(BenchCase c)
