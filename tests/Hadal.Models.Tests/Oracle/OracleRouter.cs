@@ -9,6 +9,8 @@ internal sealed class OracleRouter(OracleConfig config, OracleTensors tensors, s
     /// <summary>The narrowest decision so far between what was chosen and what was not: below the rounding of float32 another choice would be as right.</summary>
     public double Margin { get; private set; } = double.PositiveInfinity;
 
+    public bool HasBias => _bias is not null;
+
     /// <summary>Tokens whose experts would have been others without the correction bias.</summary>
     public int ChangedByBias { get; private set; }
 
