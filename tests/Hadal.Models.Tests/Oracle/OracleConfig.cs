@@ -21,6 +21,9 @@ internal sealed class OracleConfig(JsonElement root)
 
     public int HeadDim => IntOr("head_dim", ModelType == "qwen3" ? 128 : HiddenSize / Heads);
 
+    /// <summary>null is none; a configuration that does not mention them has the class's own number.</summary>
+    public int SharedExperts => root.TryGetProperty("n_shared_experts", out _) ? IntOr("n_shared_experts", 0) : IsV3 ? 1 : 2;
+
     public double RmsNormEps => NumberOr("rms_norm_eps", 1e-6);
 
     public bool TieWordEmbeddings => FlagOr("tie_word_embeddings", false);

@@ -6,7 +6,7 @@ internal sealed class OracleMoe(OracleConfig config, OracleTensors tensors, stri
     private readonly OracleSwiGlu[] _experts =
         [.. Enumerable.Range(0, config.Int("n_routed_experts")).Select(e => new OracleSwiGlu(tensors, $"{name}.experts.{e}", bias: false))];
 
-    private readonly OracleSwiGlu? _shared = config.IntOr("n_shared_experts", 0) > 0 ? new OracleSwiGlu(tensors, $"{name}.shared_experts", bias: false) : null;
+    private readonly OracleSwiGlu? _shared = config.SharedExperts > 0 ? new OracleSwiGlu(tensors, $"{name}.shared_experts", bias: false) : null;
 
     public OracleRouter Router { get; } = new(config, tensors, name);
 

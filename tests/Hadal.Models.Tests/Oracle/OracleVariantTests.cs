@@ -6,7 +6,7 @@ public sealed class OracleVariantTests
     // float32 against double; the worst seen is 1.2e-5, and a test's output says what it saw.
     private const double Bar = 2e-4;
 
-    private const int Whole = 64;
+    private const int Whole = VariantModel.MaxContextLen;
 
     public static TheoryData<string> Cases() => [.. Variants.All.Keys];
 
@@ -34,8 +34,13 @@ public sealed class OracleVariantTests
             {
                 float[][] together = fused.Run(sequences, [Whole]);
                 Check("default", together);
-                Check("default in pieces", fused.Run(sequences, [1, 5, 2, 13, 3]));
-                Check("default, each alone", [.. sequences.Select(s => fused.Run([s], [Whole])[0])]);
+                float[][] pieces = fused.Run(sequences, [1, 5, 2, 13, 3]);
+                float[][] alone = [.. sequences.Select(s => fused.Run([s], [Whole])[0])];
+                float[][] single = fused.Run(sequences, [1]);
+                Check("default in pieces", pieces);
+                Check("default, each alone", alone);
+                Check("default, token by token", single);
+                Assert.Equal(together, alone);
 
                 using var threads = new VariantModel(folder, "default", threads: 5);
                 float[][] shared = threads.Run(sequences, [Whole]);
@@ -66,7 +71,7 @@ public sealed class OracleVariantTests
             var oracle = new OracleModel(folder);
             var random = new Random(seed);
             int vocab = (int)variant.Config["vocab_size"]!;
-            int[][] sequences = [.. new[] { 41, 1, 17, 30 }.Select(n => Enumerable.Range(0, n).Select(_ => random.Next(vocab)).ToArray())];
+            int[][] sequences = [.. variant.Lengths.Select(n => Enumerable.Range(0, n).Select(_ => random.Next(vocab)).ToArray())];
             double[][] logits = [.. sequences.Select(s => oracle.Logits(s).SelectMany(row => row).ToArray())];
             OracleRouter[] routers = [.. oracle.Routers];
             bool biasDecides = routers.Length == 0 || !routers[0].HasBias || variant.BiasSpread == 0 || routers.Sum(r => r.ChangedByBias) > 0;

@@ -35,19 +35,11 @@ internal sealed class RandomCheckpoint
         Matrix("model.embed_tokens.weight", vocab, hidden, deviation: 0.5);
         for (int i = 0; i < _config.Layers; i++)
         {
-            string name = $"model.layers.{i}";
-            Norm($"{name}.input_layernorm", hidden);
-            Norm($"{name}.post_attention_layernorm", hidden);
-            if (_config.IsDeepSeek)
+            Layer($"model.layers.{i}", i, hidden);
+            if (_variant.FrequenciesThough)
             {
-                LatentAttention($"{name}.self_attn", hidden);
+                Put($"model.layers.{i}.self_attn.rotary_emb.inv_freq", "F32", [_config.HeadDim / 2], Normal(_config.HeadDim / 2, 1));
             }
-            else
-            {
-                GroupedQueryAttention($"{name}.self_attn", hidden);
-            }
-
-            FeedForward($"{name}.mlp", i, hidden);
         }
 
         Norm("model.norm", hidden);
@@ -55,6 +47,39 @@ internal sealed class RandomCheckpoint
         {
             Matrix("lm_head.weight", vocab, hidden);
         }
+
+        if (_variant.MtpLayer)
+        {
+            MtpLayer($"model.layers.{_config.Layers}", hidden, vocab);
+        }
+    }
+
+    private void Layer(string name, int index, int hidden)
+    {
+        Norm($"{name}.input_layernorm", hidden);
+        Norm($"{name}.post_attention_layernorm", hidden);
+        if (_config.IsDeepSeek)
+        {
+            LatentAttention($"{name}.self_attn", hidden);
+        }
+        else
+        {
+            GroupedQueryAttention($"{name}.self_attn", hidden);
+        }
+
+        FeedForward($"{name}.mlp", index, hidden);
+    }
+
+    // DeepSeek-V3's files carry it behind the trunk (arXiv:2412.19437, section 2.2), with copies of embedding and head.
+    private void MtpLayer(string name, int hidden, int vocab)
+    {
+        Layer(name, _config.Layers, hidden);
+        Norm($"{name}.enorm", hidden);
+        Norm($"{name}.hnorm", hidden);
+        Matrix($"{name}.eh_proj.weight", hidden, 2 * hidden);
+        Matrix($"{name}.embed_tokens.weight", vocab, hidden);
+        Norm($"{name}.shared_head.norm", hidden);
+        Matrix($"{name}.shared_head.head.weight", vocab, hidden);
     }
 
     private void GroupedQueryAttention(string name, int hidden)
@@ -115,7 +140,7 @@ internal sealed class RandomCheckpoint
         if (_config.IsV3)
         {
             // Wide enough to change choices; no lower than a score is high, so that a choice stays positive.
-            Vector($"{name}.gate.e_score_correction_bias", [.. Enumerable.Range(0, experts).Select(_ => (_variant.BiasSpread * _random.NextDouble()) + 0.01)], "F32");
+            Vector($"{name}.gate.e_score_correction_bias", [.. Enumerable.Range(0, experts).Select(_ => (_variant.BiasSpread * _random.NextDouble()) + 0.01)], _variant.Float32);
         }
 
         for (int e = 0; e < experts; e++)
@@ -123,7 +148,7 @@ internal sealed class RandomCheckpoint
             SwiGlu($"{name}.experts.{e}", hidden, inner, bias: false);
         }
 
-        if (_config.IntOr("n_shared_experts", 0) is > 0 and int shared)
+        if (_config.SharedExperts is > 0 and int shared)
         {
             SwiGlu($"{name}.shared_experts", hidden, inner * shared, bias: false);
         }
@@ -158,7 +183,7 @@ internal sealed class RandomCheckpoint
 
     private void Norm(string name, int width) => Vector($"{name}.weight", [.. Normal(width, 0.2).Select(v => 1 + v)]);
 
-    private void Vector(string name, double[] values, string? dtype = null) => Put(name, dtype ?? _variant.DType, [values.Length], values);
+    private void Vector(string name, double[] values, string? dtype = null) => Put(name, dtype ?? _variant.VectorDType ?? _variant.DType, [values.Length], values);
 
     // Any codes but NaN, and a scale for each block that no neighbour has.
     private void Fp8(string name, int rows, int columns, int blockRows, int blockColumns)
@@ -166,7 +191,7 @@ internal sealed class RandomCheckpoint
         byte[] codes = [.. Normal(rows * columns, 1).Select(Nearest)];
         int[] shape = [(rows + blockRows - 1) / blockRows, (columns + blockColumns - 1) / blockColumns];
         _tensors.Add((name, "F8_E4M3", [rows, columns], codes));
-        Put(name + "_scale_inv", "F32", shape, [.. Enumerable.Range(0, shape[0] * shape[1]).Select(_ => (0.5 + _random.NextDouble()) / Math.Sqrt(columns))]);
+        Put(name + "_scale_inv", _variant.Float32, shape, [.. Enumerable.Range(0, shape[0] * shape[1]).Select(_ => (0.5 + _random.NextDouble()) / Math.Sqrt(columns))]);
     }
 
     private static byte Nearest(double value)

@@ -29,13 +29,28 @@ internal sealed class Variant
 
     public JsonObject Config { get; }
 
-    /// <summary>What weights are stored as.</summary>
+    /// <summary>What matrices are stored as.</summary>
     public string DType { get; init; } = "BF16";
+
+    /// <summary>What norms and biases are stored as; null for the same.</summary>
+    public string? VectorDType { get; init; }
+
+    /// <summary>What e_score_correction_bias and the scales of e4m3 are stored as.</summary>
+    public string Float32 { get; init; } = "F32";
 
     public int Shards { get; init; } = 1;
 
     /// <summary>There is an lm_head.weight though embeddings are tied.</summary>
     public bool HeadThough { get; init; }
+
+    /// <summary>The multi-token-prediction layer that is announced is there.</summary>
+    public bool MtpLayer { get; init; }
+
+    /// <summary>Old files carry rope's frequencies in each layer; nobody reads them.</summary>
+    public bool FrequenciesThough { get; init; }
+
+    /// <summary>Lengths of the sequences that are run side by side.</summary>
+    public int[] Lengths { get; init; } = [41, 1, 17, 30];
 
     /// <summary>e_score_correction_bias is from 0 to this.</summary>
     public double BiasSpread { get; init; } = 0.3;

@@ -9,8 +9,10 @@ namespace Hadal.Models.Tests.Oracle;
 /// <summary>A folder loaded as <c>hadal</c> loads it, and run on several sequences at once.</summary>
 internal sealed class VariantModel : IDisposable
 {
+    public const int MaxContextLen = 256;
+
     private const int BlockSize = 4;
-    private const int BlocksPerSequence = 16;
+    private const int BlocksPerSequence = MaxContextLen / BlockSize;
     private const int MaxSequences = 4;
 
     private readonly Checkpoint _checkpoint;
@@ -24,13 +26,13 @@ internal sealed class VariantModel : IDisposable
         {
             Fusion = FusionPlan.Parse(fusion),
             Cpu = new CpuOptions { Threads = threads, BlockSize = BlockSize },
-            MaxContextLen = BlockSize * BlocksPerSequence,
+            MaxContextLen = MaxContextLen,
             MaxSequences = MaxSequences,
         });
     }
 
     /// <summary>All logits of each sequence. In each step every sequence gets its next piece, and those that are done drop out.</summary>
-    /// <param name="sequences">Up to four, of any lengths up to 64.</param>
+    /// <param name="sequences">Up to four, of any lengths up to <see cref="MaxContextLen"/>.</param>
     /// <param name="pieces">Lengths of the pieces, over and over; sequence i begins at the i-th, so that a step's pieces differ.</param>
     public float[][] Run(int[][] sequences, int[] pieces)
     {
