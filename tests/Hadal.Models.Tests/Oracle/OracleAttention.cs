@@ -5,7 +5,7 @@ internal static class OracleAttention
 {
     public static double[] Forward(double[] q, IEnumerable<double[]> keys, IEnumerable<double[]> values, double scale)
     {
-        double[] p = OracleMath.Softmax([.. keys.Select(k => scale * k.Zip(q, (a, b) => a * b).Sum())]);
+        double[] p = OracleMath.Softmax([.. keys.Select(k => scale * OracleMath.Dot(k, q))]);
         double[]? sum = null;
         foreach ((double weight, double[] v) in p.Zip(values))
         {

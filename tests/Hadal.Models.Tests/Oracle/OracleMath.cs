@@ -9,17 +9,21 @@ internal static class OracleMath
         double[] y = new double[weight.Length];
         for (int n = 0; n < y.Length; n++)
         {
-            double[] row = weight[n];
-            double sum = bias is null ? 0 : bias[n];
-            for (int k = 0; k < row.Length; k++)
-            {
-                sum += row[k] * x[k];
-            }
-
-            y[n] = sum;
+            y[n] = Dot(weight[n], x) + (bias is null ? 0 : bias[n]);
         }
 
         return y;
+    }
+
+    public static double Dot(double[] a, double[] b)
+    {
+        double sum = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            sum += a[i] * b[i];
+        }
+
+        return sum;
     }
 
     public static double[] Add(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];

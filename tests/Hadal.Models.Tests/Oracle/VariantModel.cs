@@ -19,13 +19,13 @@ internal sealed class VariantModel : IDisposable
     private readonly LoadedModel _model;
     private readonly StepBatch _batch = new(BlockSize);
 
-    public VariantModel(string folder, string fusion, int threads)
+    public VariantModel(string folder, string fusion, int threads, bool pack = false)
     {
         _checkpoint = Checkpoint.Open(folder);
         _model = ModelLoader.Load(_checkpoint.Config, _checkpoint.Tensors, new LoadOptions
         {
             Fusion = FusionPlan.Parse(fusion),
-            Cpu = new CpuOptions { Threads = threads, BlockSize = BlockSize },
+            Cpu = new CpuOptions { Threads = threads, BlockSize = BlockSize, Pack = pack },
             MaxContextLen = MaxContextLen,
             MaxSequences = MaxSequences,
         });

@@ -206,7 +206,7 @@ internal static class Variants
             yield return new($"{family} yarn in rope_parameters", ordinary, """{ "rope_theta": "(absent)", "rope_scaling": "(absent)", "rope_parameters": { "rope_type": "yarn", "rope_theta": 500.0, "factor": 40.0, "original_max_position_embeddings": 16, "beta_fast": 8, "beta_slow": 2 } }""");
         }
 
-        string[] scales = ["0.0, 0.0", "0.707, 0.707", "1.0, 1.0", "1.0, 0.0", "0.0, 1.0", "0.707, 1.0", "1.0, 0.707"];
+        string[] scales = ["0.0, 0.0", "0.707, 0.0", "0.0, 0.707", "0.707, 0.707", "1.0, 1.0", "1.0, 0.0", "0.0, 1.0", "0.707, 1.0", "1.0, 0.707"];
         foreach (string pair in scales)
         {
             string[] m = pair.Split(", ");
