@@ -29,7 +29,7 @@ public sealed record CpuFeatures
     /// <summary>Nothing beyond what .NET itself compiles.</summary>
     public static CpuFeatures None { get; } = new();
 
-    /// <summary>This machine's; what <c>DOTNET_EnableAVX512=0</c> or <c>DOTNET_EnableHWIntrinsic=0</c> switch off for .NET is off here too.</summary>
+    /// <summary>This machine's, but for what <c>DOTNET_EnableAVX512=0</c> or <c>DOTNET_EnableHWIntrinsic=0</c> switch off for .NET too.</summary>
     public static CpuFeatures Detect()
     {
         foreach (string variable in (ReadOnlySpan<string>)["DOTNET_EnableAVX512", "DOTNET_EnableAVX2", "DOTNET_EnableHWIntrinsic"])

@@ -9,6 +9,16 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
 
     public static Task<HadalProcess> RunAsync(params string[] arguments) => RunAsync(null, arguments);
 
+    /// <summary>With a variable of the environment set.</summary>
+    public static async Task<HadalProcess> RunWithAsync(string variable, string value, params string[] arguments)
+    {
+        ProcessStartInfo start = StartInfo(arguments);
+        start.Environment[variable] = value;
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        return await EndAsync(process);
+    }
+
     public static async Task<HadalProcess> RunAsync(string? input, string[] arguments)
     {
         using Process process = Start(arguments);
@@ -21,17 +31,7 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
         return await EndAsync(process);
     }
 
-    public static Process Start(params string[] arguments)
-    {
-        var start = new ProcessStartInfo(Executable, arguments)
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        return Process.Start(start)!;
-    }
+    public static Process Start(params string[] arguments) => Process.Start(StartInfo(arguments))!;
 
     public static async Task<HadalProcess> EndAsync(Process process)
     {
@@ -51,6 +51,14 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
 
         return new HadalProcess(process.ExitCode, await output, await error);
     }
+
+    private static ProcessStartInfo StartInfo(string[] arguments) => new(Executable, arguments)
+    {
+        UseShellExecute = false,
+        RedirectStandardInput = true,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    };
 
     /// <summary>It failed as it should: exit code 1, one line that begins with "error:", no stack trace.</summary>
     public void ExpectError(params string[] mentions)

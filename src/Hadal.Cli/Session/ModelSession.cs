@@ -47,6 +47,11 @@ internal sealed class ModelSession : IDisposable
     /// <summary>The configuration alone, and the checkpoint where there is one.</summary>
     public static (string Name, ModelConfig Config, Checkpoint? Checkpoint) Open(ModelOptions options, ParseResult parsed)
     {
+        if (options.Isa(parsed) is { } isa)
+        {
+            ProcessIsa.Use(isa);
+        }
+
         string? model = options.Model(parsed);
         if (options.Synthetic(parsed) is { } synthetic)
         {

@@ -15,7 +15,7 @@ internal static class ExplainAsm
     /// <param name="allTokenCounts">Kernels for every number of tokens; otherwise those of one token and of as many as a kernel takes.</param>
     public static EmittedCode Of(ModelOptions options, ParseResult parsed, ModelConfig config, Checkpoint? checkpoint, ModelGraph graph, bool allTokenCounts)
     {
-        var features = CpuFeatures.Detect();
+        CpuFeatures features = ProcessIsa.EmittedFeatures();
         IReadOnlyList<KernelUse> uses = ModelSession.PlanKernels(options, parsed, config, checkpoint, graph, features);
         var kernels = new Dictionary<(PackedKind Kind, int Panels, int Tokens), EmittedCode.Kernel>();
         return new EmittedCode

@@ -47,7 +47,7 @@ public sealed class CpuCompiler
         BufferPlan plan = BufferPlanner.Plan(graph, options.ShareBuffers);
         var linear = LinearWeights(graph).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
         var alsoRead = graph.Nodes.Where(n => n.Op is not (LinearOp or ExpertsOp)).SelectMany(n => n.Op.Weights).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
-        PackedKernels? kernels = options.Pack ? new PackedKernels(CpuFeatures.Detect()) : null;
+        PackedKernels? kernels = options.Pack ? new PackedKernels(ProcessIsa.EmittedFeatures()) : null;
         WeightSpec[] specs = [.. graph.Weights.Concat(alsoBind).Distinct()];
         CpuWeights weights = CpuWeights.Bind(specs, linear, alsoRead, source, fp8Block, pool, kernels, options, progress, cancellationToken);
         var compiler = new CpuCompiler(plan, weights, kernels);
