@@ -57,5 +57,5 @@ public static class KernelPlan
     }
 
     /// <summary>Grouped experts run packed where all gates and ups have one kind and all downs have one.</summary>
-    private static bool IsUniform(IReadOnlyCollection<PackedKind?> distinct) => distinct.Count == 1 && distinct.First() is not null;
+    private static bool IsUniform(PackedKind?[] distinct) => distinct is [not null];
 }
