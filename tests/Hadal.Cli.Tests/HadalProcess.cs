@@ -5,19 +5,9 @@ namespace Hadal.Cli.Tests;
 /// <summary>Runs the command as a person would, and keeps what it said.</summary>
 internal sealed record HadalProcess(int ExitCode, string Output, string Error)
 {
-    private static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "hadal");
+    public static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "hadal");
 
     public static Task<HadalProcess> RunAsync(params string[] arguments) => RunAsync(null, arguments);
-
-    /// <summary>With a variable of the environment set.</summary>
-    public static async Task<HadalProcess> RunWithAsync(string variable, string value, params string[] arguments)
-    {
-        ProcessStartInfo start = StartInfo(arguments);
-        start.Environment[variable] = value;
-        using Process process = Process.Start(start)!;
-        process.StandardInput.Close();
-        return await EndAsync(process);
-    }
 
     public static async Task<HadalProcess> RunAsync(string? input, string[] arguments)
     {
@@ -31,7 +21,28 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
         return await EndAsync(process);
     }
 
-    public static Process Start(params string[] arguments) => Process.Start(StartInfo(arguments))!;
+    /// <summary>With bytes on standard input that need not be text.</summary>
+    public static async Task<HadalProcess> RunBytesAsync(byte[] input, params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        await process.StandardInput.BaseStream.WriteAsync(input);
+        process.StandardInput.Close();
+        return await EndAsync(process);
+    }
+
+    public static Process Start(params string[] arguments) => StartOther(Executable, arguments);
+
+    public static Process StartOther(string executable, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(executable, arguments)
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        return Process.Start(start)!;
+    }
 
     public static async Task<HadalProcess> EndAsync(Process process)
     {
@@ -51,14 +62,6 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
 
         return new HadalProcess(process.ExitCode, await output, await error);
     }
-
-    private static ProcessStartInfo StartInfo(string[] arguments) => new(Executable, arguments)
-    {
-        UseShellExecute = false,
-        RedirectStandardInput = true,
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-    };
 
     /// <summary>It failed as it should: exit code 1, one line that begins with "error:", no stack trace.</summary>
     public void ExpectError(params string[] mentions)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.Intrinsics.X86;
 using Hadal.Jit;
 
@@ -46,8 +47,8 @@ public sealed class IsaTests
     [Fact]
     public async Task Level_ThatIsNotThere_IsRefusedWithWhatThereIs()
     {
-        (await HadalProcess.RunWithAsync("DOTNET_EnableAVX512", "0", "run", "--prompt", "x", "--isa", "avx512")).ExpectError("--isa avx512", "DOTNET_EnableAVX512=0");
-        (await HadalProcess.RunWithAsync("DOTNET_EnableHWIntrinsic", "0", "run", "--prompt", "x", "--isa", "avx2")).ExpectError("--isa avx2", "no AVX2");
+        (await With("DOTNET_EnableAVX512=0", "run", "--prompt", "x", "--isa", "avx512")).ExpectError("--isa avx512", "DOTNET_EnableAVX512=0");
+        (await With("DOTNET_EnableHWIntrinsic=0", "run", "--prompt", "x", "--isa", "avx2")).ExpectError("--isa avx2", "no AVX2");
     }
 
     [Fact]
@@ -56,5 +57,12 @@ public sealed class IsaTests
         HadalProcess run = await HadalProcess.RunAsync("explain", "--isa", "sse");
         Assert.Equal(2, run.ExitCode);
         Assert.Contains("auto, scalar, avx2, avx512", run.Error, StringComparison.Ordinal);
+    }
+
+    private static async Task<HadalProcess> With(string variable, params string[] arguments)
+    {
+        using Process process = HadalProcess.StartOther("env", [variable, HadalProcess.Executable, .. arguments]);
+        process.StandardInput.Close();
+        return await HadalProcess.EndAsync(process);
     }
 }
