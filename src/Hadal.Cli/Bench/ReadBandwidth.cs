@@ -13,7 +13,7 @@ internal static class ReadBandwidth
     /// <returns>GB/s, the best of some passes: the machine's, not the moment's.</returns>
     public static double MeasureGBps(WorkerPool pool)
     {
-        using var buffer = new NativeBuffer((nuint)BufferMiB << 20);
+        using NativeBuffer buffer = NativeBuffer.HugePages((nuint)BufferMiB << 20);
         for (int at = 0; at < BufferMiB; at++)
         {
             buffer.Slice((nuint)at << 20, 1 << 20).Fill(1);
