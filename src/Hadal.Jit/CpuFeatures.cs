@@ -23,14 +23,24 @@ public sealed record CpuFeatures
     /// <summary>vpermb, vpermi2b.</summary>
     public bool Avx512Vbmi { get; init; }
 
+    /// <summary>The setting that keeps emitted code off, whatever the processor has; null where none does.</summary>
+    public string? SwitchedOffBy { get; init; }
+
     /// <summary>Nothing beyond what .NET itself compiles.</summary>
     public static CpuFeatures None { get; } = new();
 
-    /// <summary>This machine's; what <c>DOTNET_EnableAVX512=0</c> or <c>DOTNET_EnableHWIntrinsic=0</c> switch off for .NET is off here too.</summary>
+    /// <summary>This machine's, but for what <c>DOTNET_EnableAVX512=0</c> or <c>DOTNET_EnableHWIntrinsic=0</c> switch off for .NET too.</summary>
     public static CpuFeatures Detect()
     {
-        if (!X86Base.IsSupported || !OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64
-            || IsOff("DOTNET_EnableAVX512") || IsOff("DOTNET_EnableAVX2") || IsOff("DOTNET_EnableHWIntrinsic"))
+        foreach (string variable in (ReadOnlySpan<string>)["DOTNET_EnableAVX512", "DOTNET_EnableAVX2", "DOTNET_EnableHWIntrinsic"])
+        {
+            if (Environment.GetEnvironmentVariable(variable) == "0")
+            {
+                return None with { SwitchedOffBy = variable + "=0" };
+            }
+        }
+
+        if (!X86Base.IsSupported || !OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
         {
             return None;
         }
@@ -56,9 +66,18 @@ public sealed record CpuFeatures
         };
     }
 
-    private static bool Bit(int word, int bit) => ((word >> bit) & 1) != 0;
+    /// <summary>For people: what emitted code may use.</summary>
+    public override string ToString()
+    {
+        if (!Avx512)
+        {
+            return SwitchedOffBy is null ? "no AVX-512" : $"AVX-512 switched off by {SwitchedOffBy}";
+        }
 
-    private static bool IsOff(string variable) => Environment.GetEnvironmentVariable(variable) == "0";
+        return "AVX-512 F/BW/DQ/VL" + (Avx512Vnni ? ", VNNI" : "") + (Avx512Bf16 ? ", BF16" : "") + (Avx512Vbmi ? ", VBMI" : "");
+    }
+
+    private static bool Bit(int word, int bit) => ((word >> bit) & 1) != 0;
 
     // .NET has no intrinsic for xgetbv.
     private static unsafe ulong ReadXcr0()

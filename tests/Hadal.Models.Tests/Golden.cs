@@ -14,16 +14,15 @@ internal sealed class Golden : IDisposable
 {
     public static readonly string[] Families = ["deepseek_v2", "deepseek_v2_lite", "deepseek_v3", "deepseek_v3_fp8", "llama", "qwen2", "qwen3"];
 
-    private readonly Checkpoint _checkpoint;
     private readonly SafetensorsFile _expected;
     private readonly StepBatch _batch;
 
     public Golden(string family, string fusion, CpuOptions? cpu = null, bool keepHiddenStates = false)
     {
         string folder = Path.Combine(AppContext.BaseDirectory, "goldens", "models", family);
-        _checkpoint = Checkpoint.Open(folder);
+        Checkpoint = Checkpoint.Open(folder);
         _expected = SafetensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
-        Model = ModelLoader.Load(_checkpoint.Config, _checkpoint.Tensors, new LoadOptions
+        Model = ModelLoader.Load(Checkpoint.Config, Checkpoint.Tensors, new LoadOptions
         {
             Fusion = FusionPlan.Parse(fusion),
             KeepHiddenStates = keepHiddenStates,
@@ -36,6 +35,8 @@ internal sealed class Golden : IDisposable
         Rows = [.. ids.Chunk(ids.Length / 2).Select(r => r.Select(i => (int)i).ToArray())];
         Logits = Expected("logits");
     }
+
+    public Checkpoint Checkpoint { get; }
 
     public LoadedModel Model { get; }
 
@@ -84,7 +85,7 @@ internal sealed class Golden : IDisposable
         _batch.Dispose();
         Model.Dispose();
         _expected.Dispose();
-        _checkpoint.Dispose();
+        Checkpoint.Dispose();
     }
 
     private static int[] Table(int row) => [.. Enumerable.Range(0, 16).Select(i => ((i * 7) % 16 * 2) + row)];

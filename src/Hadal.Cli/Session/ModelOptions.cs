@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Hadal.Graph.Cpu;
 using Hadal.Graph.Passes;
+using Hadal.Jit;
 using Hadal.Models.Loading;
 using Hadal.Models.Synthetic;
 using Hadal.Numerics;
@@ -27,6 +28,12 @@ internal sealed class ModelOptions
     private readonly Option<string> _device = new("--device") { Description = "Where to run: cpu", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
 
     private readonly Option<int> _threads = new("--threads") { Description = "Worker threads; 0 for one per processor", HelpName = "N" };
+
+    private readonly Option<string> _isa = new("--isa")
+    {
+        Description = "Most that kernels use of the processor: auto, avx512 (as auto, but an error without AVX-512), avx2 (no emitted code, vectors of 256 bits; --dtype auto then rounds nothing), or scalar (the plain loops that the tests compare with; slow)",
+        DefaultValueFactory = _ => "auto",
+    };
 
     private readonly Option<string> _dtype = new("--dtype")
     {
@@ -60,6 +67,7 @@ internal sealed class ModelOptions
     {
         _dtype.DefaultValueFactory = _ => dtype;
         _device.OneOf("cpu");
+        _isa.OneOf("auto", "scalar", "avx2", "avx512");
         _dtype.OneOf("auto", "f32", "bf16");
         _kvDtype.OneOf("f32", "bf16");
         _weightDtype.OneOf("stored", "int8", "f32", "bf16", "fp8");
@@ -76,7 +84,7 @@ internal sealed class ModelOptions
             }
         });
         command.Arguments.Add(_model);
-        foreach (Option option in new Option[] { _synthetic, _layers, _device, _threads, _dtype, _kvDtype, _weightDtype, _fusion, _maxContext, _kvMemory, _blockSize })
+        foreach (Option option in new Option[] { _synthetic, _layers, _device, _isa, _threads, _dtype, _kvDtype, _weightDtype, _fusion, _maxContext, _kvMemory, _blockSize })
         {
             command.Options.Add(option);
         }
@@ -87,6 +95,15 @@ internal sealed class ModelOptions
     public string? Synthetic(ParseResult parsed) => parsed.GetValue(_synthetic);
 
     public int? Layers(ParseResult parsed) => parsed.GetValue(_layers);
+
+    /// <summary>Null for whatever there is.</summary>
+    public IsaLevel? Isa(ParseResult parsed) => parsed.GetValue(_isa) switch
+    {
+        "scalar" => IsaLevel.Scalar,
+        "avx2" => IsaLevel.Avx2,
+        "avx512" => IsaLevel.Avx512,
+        _ => null,
+    };
 
     public FusionPlan Fusion(ParseResult parsed) => FusionPlan.Parse(parsed.GetValue(_fusion)!);
 

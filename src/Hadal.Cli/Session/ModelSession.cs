@@ -7,6 +7,7 @@ using Hadal.Formats.Config;
 using Hadal.Formats.Tokenization;
 using Hadal.Graph.Cpu;
 using Hadal.Graph.Ir;
+using Hadal.Jit;
 using Hadal.Models;
 using Hadal.Models.Loading;
 using Hadal.Models.Synthetic;
@@ -46,6 +47,11 @@ internal sealed class ModelSession : IDisposable
     /// <summary>The configuration alone, and the checkpoint where there is one.</summary>
     public static (string Name, ModelConfig Config, Checkpoint? Checkpoint) Open(ModelOptions options, ParseResult parsed)
     {
+        if (options.Isa(parsed) is { } isa)
+        {
+            ProcessIsa.Use(isa);
+        }
+
         string? model = options.Model(parsed);
         if (options.Synthetic(parsed) is { } synthetic)
         {
@@ -77,9 +83,9 @@ internal sealed class ModelSession : IDisposable
             {
                 (source, config, load) = Synthesize(config, options.WeightDtype(parsed), load);
             }
-            else if (options.WeightDtype(parsed) is not ("stored" or "int8"))
+            else
             {
-                throw new HadalException($"--weight-dtype {options.WeightDtype(parsed)} is for --synthetic; a checkpoint is computed with as stored, or as int8.");
+                CheckWeightDtype(options.WeightDtype(parsed));
             }
 
             using var bar = new LoadProgressBar();
@@ -90,6 +96,23 @@ internal sealed class ModelSession : IDisposable
         {
             source?.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>The emitted kernels that the model would run, without loading it.</summary>
+    public static IReadOnlyList<KernelUse> PlanKernels(ModelOptions options, ParseResult parsed, ModelConfig config, Checkpoint? checkpoint, ModelGraph graph, CpuFeatures features)
+    {
+        LoadOptions load = options.LoadOptions(parsed);
+        if (checkpoint is not null)
+        {
+            CheckWeightDtype(options.WeightDtype(parsed));
+            return KernelPlan.Of(graph, checkpoint.Tensors, config.Fp8BlockSize, features, load.Cpu);
+        }
+
+        (ITensorSource source, config, load) = Synthesize(config, options.WeightDtype(parsed), load, shapesOnly: true);
+        using (source)
+        {
+            return KernelPlan.Of(graph, source, config.Fp8BlockSize, features, load.Cpu);
         }
     }
 
@@ -104,7 +127,15 @@ internal sealed class ModelSession : IDisposable
         _source.Dispose();
     }
 
-    private static (ITensorSource Source, ModelConfig Config, LoadOptions Load) Synthesize(ModelConfig config, string weightDtype, LoadOptions load)
+    private static void CheckWeightDtype(string weightDtype)
+    {
+        if (weightDtype is not ("stored" or "int8"))
+        {
+            throw new HadalException($"--weight-dtype {weightDtype} is for --synthetic; a checkpoint is computed with as stored, or as int8.");
+        }
+    }
+
+    private static (ITensorSource Source, ModelConfig Config, LoadOptions Load) Synthesize(ModelConfig config, string weightDtype, LoadOptions load, bool shapesOnly = false)
     {
         ModelGraph graph = ModelCatalog.Find(config).Build(config);
         DType dtype = weightDtype switch
@@ -115,7 +146,7 @@ internal sealed class ModelSession : IDisposable
             "int8" => DType.I8,
             _ => config.Fp8BlockSize is null ? DType.Bf16 : DType.F8E4M3,
         };
-        var source = new SyntheticTensors(graph, dtype);
+        var source = new SyntheticTensors(graph, dtype, shapesOnly);
         // The weights are made in the type asked for; nothing is left to convert.
         return (source, config with { Fp8BlockSize = source.Fp8BlockSize }, load with { Cpu = load.Cpu with { Weights = WeightConversion.AsStored, Preload = false } });
     }

@@ -164,11 +164,11 @@ internal static class BenchCommand
         return bytes;
     }
 
-    /// <summary>What .NET compiled for, and what emitted kernels use beside it.</summary>
+    /// <summary>What .NET compiled for and --isa allows, and what emitted kernels use beside it.</summary>
     private static string InstructionSets(bool packed)
     {
-        string compiled = Avx512F.IsSupported ? "avx512" : Avx2.IsSupported ? "avx2" : "baseline";
-        CpuFeatures features = packed ? CpuFeatures.Detect() : CpuFeatures.None;
+        string compiled = ProcessIsa.IsScalar ? "scalar" : Avx512F.IsSupported && ProcessIsa.Limit == IsaLevel.Avx512 ? "avx512" : Avx2.IsSupported ? "avx2" : "baseline";
+        CpuFeatures features = packed ? ProcessIsa.EmittedFeatures() : CpuFeatures.None;
         return compiled + (features.Avx512Vnni ? "; emitted: avx512-vnni" : "") + (features.Avx512Bf16 ? ", avx512-bf16" : "");
     }
 

@@ -20,22 +20,26 @@ internal static class ExplainCommand
             Show what the compiler makes of a model: each pass with the places it changed and why, the operations that run, and the memory of activations.
 
             Operations of equal layers are shown once; --all shows every one.
+            With --asm, instead: the machine code emitted for this machine, the kernels each operation runs and their disassembly. No weight is read.
 
             Examples:
               hadal explain
               hadal explain --fusion none
               hadal explain --synthetic deepseek-v3 --fusion default,-mla-absorption
+              hadal explain --asm --weight-dtype int8
             """);
         var model = new ModelOptions(command, "auto");
-        var all = new Option<bool>("--all") { Description = "Show the operations of every layer" };
+        var all = new Option<bool>("--all") { Description = "Show the operations of every layer; with --asm also the kernels of every number of tokens" };
+        var asm = new Option<bool>("--asm") { Description = "Show the emitted kernels and their code" };
         var json = new Option<bool>("--json") { Description = "Print JSON" };
         command.Options.Add(all);
+        command.Options.Add(asm);
         command.Options.Add(json);
-        command.SetAction(parsed => Run(parsed, model, parsed.GetValue(all), parsed.GetValue(json)));
+        command.SetAction(parsed => Run(parsed, model, parsed.GetValue(all), parsed.GetValue(asm), parsed.GetValue(json)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, ModelOptions options, bool all, bool json)
+    private static int Run(ParseResult parsed, ModelOptions options, bool all, bool asm, bool json)
     {
         (string name, ModelConfig config, Checkpoint? checkpoint) = ModelSession.Open(options, parsed);
         using (checkpoint)
@@ -56,10 +60,17 @@ internal static class ExplainCommand
                 NaiveBytesPerToken = plan.NaiveBytesPerToken,
                 PlannedBytesPerToken = plan.BytesPerRow[RowSymbol.Tokens],
                 LowerBoundBytesPerToken = plan.LowerBoundBytesPerToken,
+                Emitted = asm ? ExplainAsm.Of(options, parsed, config, checkpoint, graph, all) : null,
             };
             if (json)
             {
                 Console.WriteLine(JsonSerializer.Serialize(report, CliJson.Default.ExplainReport));
+                return 0;
+            }
+
+            if (report.Emitted is { } emitted)
+            {
+                ExplainAsm.Print(name, emitted, all);
                 return 0;
             }
 
@@ -85,35 +96,16 @@ internal static class ExplainCommand
     /// <summary>Runs of layers whose operations are the same stand as one.</summary>
     private static IEnumerable<string> Folded(ModelGraph graph)
     {
-        List<(string Scope, List<Node> Nodes)> groups = [];
-        foreach (Node node in graph.Nodes)
+        foreach ((string heading, IReadOnlyList<Node> nodes) in Layers.Fold(graph.Nodes, n => n.Scope, Signature))
         {
-            if (groups.Count == 0 || groups[^1].Scope != node.Scope)
-            {
-                groups.Add((node.Scope, []));
-            }
-
-            groups[^1].Nodes.Add(node);
-        }
-
-        for (int i = 0; i < groups.Count;)
-        {
-            int same = 1;
-            while (i + same < groups.Count && Signature(groups[i].Nodes).SequenceEqual(Signature(groups[i + same].Nodes), StringComparer.Ordinal))
-            {
-                same++;
-            }
-
-            yield return same == 1 ? groups[i].Scope : $"{groups[i].Scope} … {groups[i + same - 1].Scope} ({same} alike)";
-            foreach (Node node in groups[i].Nodes)
+            yield return heading;
+            foreach (Node node in nodes)
             {
                 yield return $"  {string.Join(", ", node.Outputs.Select(o => o.ToString())),-28} <- {node.Op.Name}({string.Join(", ", node.Inputs.Select(v => v.ToString()))})";
             }
-
-            i += same;
         }
     }
 
-    private static IEnumerable<string> Signature(List<Node> nodes)
-        => nodes.Select(n => $"{n.Op.Name}/{string.Join(',', n.Outputs.Select(o => o.Columns))}/{string.Join(',', n.Inputs.Select(i => i.Columns))}");
+    private static string Signature(Node node)
+        => $"{node.Op.Name}/{string.Join(',', node.Outputs.Select(o => o.Columns))}/{string.Join(',', node.Inputs.Select(i => i.Columns))}";
 }

@@ -23,5 +23,8 @@ internal sealed record ExplainReport
     /// <summary>Bytes alive together at the worst moment: no plan can do better.</summary>
     public required long LowerBoundBytesPerToken { get; init; }
 
+    /// <summary>With --asm: the code that is emitted for the program.</summary>
+    public EmittedCode? Emitted { get; init; }
+
     internal sealed record PassLine(string Name, int Changes, string Why);
 }

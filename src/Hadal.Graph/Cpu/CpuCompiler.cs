@@ -18,7 +18,7 @@ public sealed class CpuCompiler
     private readonly CpuWeights _weights;
     private readonly PackedKernels? _kernels;
     private readonly DType _kvDType;
-    private readonly List<NativeBuffer> _joinedBiases = [];
+    private readonly List<IDisposable> _owned = [];
 
     private CpuCompiler(BufferPlan plan, CpuWeights weights, PackedKernels? kernels, DType kvDType)
     {
@@ -49,12 +49,12 @@ public sealed class CpuCompiler
         BufferPlan plan = BufferPlanner.Plan(graph, options.ShareBuffers);
         var linear = LinearWeights(graph).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
         var alsoRead = graph.Nodes.Where(n => n.Op is not (LinearOp or ExpertsOp)).SelectMany(n => n.Op.Weights).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
-        PackedKernels? kernels = options.Pack ? new PackedKernels(CpuFeatures.Detect()) : null;
+        PackedKernels? kernels = options.Pack ? new PackedKernels(ProcessIsa.EmittedFeatures()) : null;
         WeightSpec[] specs = [.. graph.Weights.Concat(alsoBind).Distinct()];
         CpuWeights weights = CpuWeights.Bind(specs, linear, alsoRead, source, fp8Block, pool, kernels, options, progress, cancellationToken);
         var compiler = new CpuCompiler(plan, weights, kernels, options.KvDType);
         CpuOp[] ops = [.. graph.Nodes.Select(compiler.Compile)];
-        return new CpuProgram(graph, plan, ops, weights, kernels, compiler._joinedBiases, pool, options, compiler.Buffer(graph.Outputs["logits"]));
+        return new CpuProgram(graph, plan, ops, weights, kernels, compiler._owned, pool, options, compiler.Buffer(graph.Outputs["logits"]));
     }
 
     /// <summary>Matrices that conversion to another weight type is for.</summary>
@@ -96,13 +96,13 @@ public sealed class CpuCompiler
             AttentionOp op => new CpuAttention(In(0), op, Out()) { Node = node },
             MlaAttentionOp op => new CpuMlaAttention(In(0), _weights.Matrix(op.KvB), op, Out()) { Node = node },
             MlaAbsorbQueryOp op when _weights.PackHeads(op.KvB, op.Shape) is { } heads
-                => new CpuPackedMlaAbsorbQuery(In(0), new PackedHeads(_kernels!, heads.KeysTransposed), op.Shape, Out()) { Node = node },
+                => new CpuPackedMlaAbsorbQuery(In(0), Heads(heads.KeysTransposed), op.Shape, Out()) { Node = node },
             MlaAbsorbQueryOp op => new CpuMlaAbsorbQuery(In(0), _weights.Matrix(op.KvB), op.Shape, Out()) { Node = node },
             MlaLatentAttentionOp op when _kvDType == DType.Bf16 && _kernels?.Latent(op.Shape) is { } kernel
                 => new CpuMlaLatentAttentionBf16(In(0), op, kernel, Out()) { Node = node },
             MlaLatentAttentionOp op => new CpuMlaLatentAttention(In(0), op, Out()) { Node = node },
             MlaExpandValueOp op when _weights.PackHeads(op.KvB, op.Shape) is { } heads
-                => new CpuPackedMlaExpandValue(In(0), new PackedHeads(_kernels!, heads.Values), op.Shape, Out()) { Node = node },
+                => new CpuPackedMlaExpandValue(In(0), Heads(heads.Values), op.Shape, Out()) { Node = node },
             MlaExpandValueOp op => new CpuMlaExpandValue(In(0), _weights.Matrix(op.KvB), op.Shape, Out()) { Node = node },
             RouterOp op => new CpuRouter(In(0), op.CorrectionBias is { } bias ? _weights.Vector(bias) : default, op.Config, Out(), Out(1)) { Node = node },
             ExpertsOp op when op.Grouped && PackedExperts(op) is { } experts
@@ -111,6 +111,13 @@ public sealed class CpuCompiler
             SelectLogitRowsOp => new CpuSelectLogitRows(In(0), Out()) { Node = node },
             _ => throw new NotSupportedException($"the CPU has no operation {node.Op.Name}"),
         };
+    }
+
+    private PackedHeads Heads(PackedMatrix[] matrices)
+    {
+        var heads = new PackedHeads(_kernels!, matrices);
+        _owned.Add(heads);
+        return heads;
     }
 
     private (PackedMatrix? Packed, WeightMatrix Stored, int Rows) PackedPart(LinearPart part)
@@ -142,7 +149,7 @@ public sealed class CpuCompiler
 
         // Parts without a bias get zeros.
         NativeBuffer joined = NativeBuffer.Of<float>(op.OutColumns);
-        _joinedBiases.Add(joined);
+        _owned.Add(joined);
         int at = 0;
         foreach (LinearPart part in op.Parts)
         {

@@ -16,19 +16,19 @@ public sealed unsafe class CpuProgram : IDisposable
     private readonly CpuOp[] _ops;
     private readonly CpuWeights _weights;
     private readonly PackedKernels? _kernels;
-    private readonly IReadOnlyList<NativeBuffer> _joinedBiases;
+    private readonly IReadOnlyList<IDisposable> _owned;
     private readonly CpuBuffer _logits;
     private readonly bool _roundToBf16;
 
     internal CpuProgram(
-        ModelGraph graph, BufferPlan plan, CpuOp[] ops, CpuWeights weights, PackedKernels? kernels, IReadOnlyList<NativeBuffer> joinedBiases, WorkerPool pool, CpuOptions options, CpuBuffer logits)
+        ModelGraph graph, BufferPlan plan, CpuOp[] ops, CpuWeights weights, PackedKernels? kernels, IReadOnlyList<IDisposable> owned, WorkerPool pool, CpuOptions options, CpuBuffer logits)
     {
         Graph = graph;
         Plan = plan;
         _ops = ops;
         _weights = weights;
         _kernels = kernels;
-        _joinedBiases = joinedBiases;
+        _owned = owned;
         Pool = pool;
         _logits = logits;
         _roundToBf16 = options.ActivationDType == DType.Bf16;
@@ -103,16 +103,11 @@ public sealed unsafe class CpuProgram : IDisposable
     public void Dispose()
     {
         Pool.Dispose();
-        foreach (CpuOp op in _ops)
-        {
-            op.Dispose();
-        }
-
         _weights.Dispose();
         _kernels?.Dispose();
-        foreach (NativeBuffer bias in _joinedBiases)
+        foreach (IDisposable owned in _owned)
         {
-            bias.Dispose();
+            owned.Dispose();
         }
     }
 

@@ -17,7 +17,7 @@ public sealed unsafe class CpuWeights : IDisposable
     private readonly ITensorSource _source;
     private readonly WorkerPool _pool;
     private readonly CpuOptions _options;
-    private readonly (int Rows, int Columns)? _fp8Block;
+    private readonly StoredWeights _stored;
     private readonly Dictionary<string, WeightMatrix> _matrices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, WeightMatrix> _converted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PackedMatrix> _packed = new(StringComparer.Ordinal);
@@ -32,7 +32,7 @@ public sealed unsafe class CpuWeights : IDisposable
     {
         _kernels = kernels;
         _source = source;
-        _fp8Block = fp8Block;
+        _stored = new StoredWeights(source, fp8Block);
         _pool = pool;
         _options = options;
     }
@@ -67,7 +67,7 @@ public sealed unsafe class CpuWeights : IDisposable
         try
         {
             weights._alsoRead.UnionWith(alsoRead);
-            var tensors = specs.Select(s => (Spec: s, Tensor: weights.Find(s))).ToList();
+            var tensors = specs.Select(s => (Spec: s, Tensor: weights._stored.Find(s))).ToList();
             long total = tensors.Sum(t => t.Tensor.ByteLength);
             long done = 0;
             foreach ((WeightSpec spec, StoredTensor tensor) in tensors)
@@ -150,27 +150,6 @@ public sealed unsafe class CpuWeights : IDisposable
         _arena.Dispose();
     }
 
-    private StoredTensor Find(WeightSpec spec)
-    {
-        if (!_source.TryGet(spec.Name, out StoredTensor? tensor))
-        {
-            throw new HadalException($"{_source.Description}: tensor {spec} is missing. The checkpoint has {_source.Names.Count} tensors; it is incomplete, or its config.json describes another model.");
-        }
-
-        // A vector may be stored with a leading or trailing 1.
-        long[] found = [.. tensor.Shape];
-        bool fits = spec.IsVector
-            ? tensor.NumElements == spec.Rows && found.Count(d => d != 1) <= 1
-            : found.Length == 2 && found[0] == spec.Rows && found[1] == spec.Columns;
-        if (!fits)
-        {
-            string expected = spec.IsVector ? $"[{spec.Rows}]" : $"[{spec.Rows}, {spec.Columns}]";
-            throw new HadalException($"{tensor.Origin}: tensor {spec.Name} has shape [{string.Join(", ", found)}]; config.json asks for {expected}.");
-        }
-
-        return tensor;
-    }
-
     private void BindOne(WeightSpec spec, StoredTensor tensor, bool linear)
     {
         WeightMatrix matrix = View(spec, tensor);
@@ -184,7 +163,7 @@ public sealed unsafe class CpuWeights : IDisposable
         }
 
         _matrices[spec.Name] = matrix;
-        if (linear && PackedKindOf(spec, matrix) is { } kind)
+        if (linear && KernelPlan.KindOf(spec, matrix, _kernels, _options) is { } kind)
         {
             PackedMatrix packed = WeightPacker.Pack(_pool, matrix, kind, _arena);
             _packed[spec.Name] = packed;
@@ -225,77 +204,10 @@ public sealed unsafe class CpuWeights : IDisposable
         }
     }
 
-    private PackedKind? PackedKindOf(WeightSpec spec, in WeightMatrix matrix)
-    {
-        if (_kernels is null || spec.KeepPrecision)
-        {
-            return null;
-        }
-
-        PackedKind? kind = _options.Weights == WeightConversion.Int8 ? PackedKind.Int8 : WeightPacker.KindFor(matrix);
-        return kind is { } k && _kernels.Supports(k) ? kind : null;
-    }
-
     private WeightMatrix View(WeightSpec spec, StoredTensor tensor)
     {
-        int columns = spec.IsVector ? spec.Rows : spec.Columns;
-        if (tensor.DType is not (DType.F32 or DType.F16 or DType.Bf16 or DType.F8E4M3 or DType.F8E5M2 or DType.I8) && !tensor.DType.IsBlock)
-        {
-            throw new HadalException($"{tensor.Origin}: tensor {spec.Name} is {tensor.DType}; weights may be F32, F16, BF16, F8_E4M3, F8_E5M2, I8 or a GGUF block type.");
-        }
-
-        var matrix = new WeightMatrix
-        {
-            Data = tensor.Data,
-            DType = tensor.DType,
-            Rows = spec.IsVector ? 1 : spec.Rows,
-            Columns = columns,
-            RowBytes = (nint)tensor.DType.RowBytes(columns),
-        };
-        if (tensor.DType is not (DType.F8E4M3 or DType.F8E5M2 or DType.I8))
-        {
-            return matrix;
-        }
-
-        // DeepSeek calls the factor itself weight_scale_inv; compressed-tensors calls it weight_scale.
-        string stem = spec.Name;
-        if (!_source.TryGet(stem + "_scale_inv", out StoredTensor? scale) && !_source.TryGet(stem + "_scale", out scale))
-        {
-            throw new HadalException($"{tensor.Origin}: tensor {spec.Name} is {tensor.DType} and needs its scales, but neither {stem}_scale_inv nor {stem}_scale is there.");
-        }
-
-        long[] shape = [.. scale.Shape];
-        if (scale.DType is not (DType.F32 or DType.Bf16 or DType.F16))
-        {
-            throw new HadalException($"{scale.Origin}: scales {scale.Name} are {scale.DType}; expected F32, BF16 or F16.");
-        }
-
-        float* scales = Scales(scale);
-        if (scale.NumElements == spec.Rows && (shape.Length == 1 || (shape.Length == 2 && shape[1] == 1)) && _fp8Block is null)
-        {
-            return matrix with { Scales = scales, ScaleLayout = ScaleLayout.PerRow };
-        }
-
-        if (_fp8Block is not { } block)
-        {
-            throw new HadalException($"{scale.Origin}: scales {scale.Name} have shape [{string.Join(", ", shape)}], but config.json names no quantization_config.weight_block_size; expected [{spec.Rows}] or [{spec.Rows}, 1].");
-        }
-
-        long expectedRows = (spec.Rows + block.Rows - 1) / block.Rows;
-        long expectedColumns = (columns + block.Columns - 1) / block.Columns;
-        if (shape.Length != 2 || shape[0] != expectedRows || shape[1] != expectedColumns)
-        {
-            throw new HadalException($"{scale.Origin}: scales {scale.Name} have shape [{string.Join(", ", shape)}]; a {spec} in blocks of {block.Rows}×{block.Columns} needs [{expectedRows}, {expectedColumns}].");
-        }
-
-        return matrix with
-        {
-            Scales = scales,
-            ScaleLayout = ScaleLayout.Block,
-            ScaleBlockRows = block.Rows,
-            ScaleBlockColumns = block.Columns,
-            ScaleStride = (int)expectedColumns,
-        };
+        WeightMatrix matrix = _stored.Describe(spec, tensor, out StoredTensor? scales);
+        return scales is null ? matrix : matrix with { Scales = Scales(scales) };
     }
 
     private float* Scales(StoredTensor scale)

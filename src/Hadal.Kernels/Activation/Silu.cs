@@ -10,7 +10,25 @@ namespace Hadal.Kernels.Activation;
 /// </remarks>
 public static unsafe partial class Silu
 {
-    public static void Forward(WorkerPool pool, MatrixF32 x, MatrixF32 y) => BinaryMap.Run<SiluOp>(pool, x, x, y);
+    public static void Forward(WorkerPool pool, MatrixF32 x, MatrixF32 y)
+    {
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(x, y);
+            return;
+        }
 
-    public static void MulForward(WorkerPool pool, MatrixF32 gate, MatrixF32 up, MatrixF32 y) => BinaryMap.Run<SiluMulOp>(pool, gate, up, y);
+        BinaryMap.Run<SiluOp>(pool, x, x, y);
+    }
+
+    public static void MulForward(WorkerPool pool, MatrixF32 gate, MatrixF32 up, MatrixF32 y)
+    {
+        if (ProcessIsa.IsScalar)
+        {
+            MulForwardReference(gate, up, y);
+            return;
+        }
+
+        BinaryMap.Run<SiluMulOp>(pool, gate, up, y);
+    }
 }

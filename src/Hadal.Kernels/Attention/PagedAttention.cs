@@ -20,6 +20,12 @@ public static unsafe partial class PagedAttention
         int d = q.Columns / numHeads;
         ArgumentOutOfRangeException.ThrowIfNotEqual(pages.Width, 2 * numKvHeads * d, nameof(pages));
 
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(q, batch, pages, numHeads, numKvHeads, scale, o);
+            return;
+        }
+
         // 128 rows of queries use each key from L2 often enough to keep the multipliers busy; their tiles still fit there.
         PagedFlash.Forward(pool, q, batch, pages, new(numHeads, numKvHeads, d, d, numKvHeads * d, MaxRows: 128), scale, o);
     }

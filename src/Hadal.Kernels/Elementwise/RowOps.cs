@@ -6,13 +6,37 @@ namespace Hadal.Kernels.Elementwise;
 /// <summary>y = a + b, y = a · b over [T, N] f32; y may alias an input. The same bits as the reference.</summary>
 public static unsafe partial class RowOps
 {
-    public static void Add(WorkerPool pool, MatrixF32 a, MatrixF32 b, MatrixF32 y) => BinaryMap.Run<AddOp>(pool, a, b, y);
+    public static void Add(WorkerPool pool, MatrixF32 a, MatrixF32 b, MatrixF32 y)
+    {
+        if (ProcessIsa.IsScalar)
+        {
+            AddReference(a, b, y);
+            return;
+        }
 
-    public static void Mul(WorkerPool pool, MatrixF32 a, MatrixF32 b, MatrixF32 y) => BinaryMap.Run<MulOp>(pool, a, b, y);
+        BinaryMap.Run<AddOp>(pool, a, b, y);
+    }
+
+    public static void Mul(WorkerPool pool, MatrixF32 a, MatrixF32 b, MatrixF32 y)
+    {
+        if (ProcessIsa.IsScalar)
+        {
+            MulReference(a, b, y);
+            return;
+        }
+
+        BinaryMap.Run<MulOp>(pool, a, b, y);
+    }
 
     /// <summary>y[t, i] = x[t, i] + bias[i]</summary>
     public static void AddBias(WorkerPool pool, MatrixF32 x, ReadOnlySpan<float> bias, MatrixF32 y)
     {
+        if (ProcessIsa.IsScalar)
+        {
+            AddBiasReference(x, bias, y);
+            return;
+        }
+
         fixed (float* p = bias)
         {
             BinaryMap.Run<AddOp>(pool, x, new MatrixF32(p, x.Rows, bias.Length, stride: 0), y);

@@ -19,6 +19,12 @@ public static unsafe partial class MatMulNt
             return;
         }
 
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(x, parts, epilogue, y);
+            return;
+        }
+
         ForwardSimd(pool, x, parts, epilogue, y);
     }
 

@@ -4,7 +4,6 @@ using Hadal.Jit;
 using Hadal.Kernels.Attention;
 using Hadal.Kernels.Paging;
 using Hadal.Kernels.Vectors;
-using Hadal.Numerics;
 
 namespace Hadal.Kernels.Mla;
 

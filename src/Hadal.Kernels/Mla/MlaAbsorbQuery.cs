@@ -16,6 +16,12 @@ public static unsafe partial class MlaAbsorbQuery
         ArgumentOutOfRangeException.ThrowIfNotEqual(q.Columns, shape.NumHeads * shape.QkHeadDim, nameof(q));
         ArgumentOutOfRangeException.ThrowIfNotEqual(qLatent.Columns, shape.NumHeads * shape.CacheWidth, nameof(qLatent));
         ArgumentOutOfRangeException.ThrowIfNotEqual(qLatent.Rows, q.Rows, nameof(qLatent));
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(q, kvB, shape, qLatent);
+            return;
+        }
+
         Dispatch(pool, q, kvB, shape, qLatent);
     }
 }

@@ -27,6 +27,12 @@ public static unsafe partial class MlaAttention
         ArgumentOutOfRangeException.ThrowIfNotEqual(o.Rows, batch.NumTokens, nameof(o));
         ArgumentOutOfRangeException.ThrowIfNotEqual(q.Columns, shape.NumHeads * shape.QkHeadDim, nameof(q));
         ArgumentOutOfRangeException.ThrowIfNotEqual(o.Columns, shape.NumHeads * shape.VHeadDim, nameof(o));
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(q, batch, pages, kvB, shape, scale, o);
+            return;
+        }
+
         Dispatch(pool, q, batch, pages, kvB, shape, scale, o);
     }
 }

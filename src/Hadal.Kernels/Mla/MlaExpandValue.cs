@@ -13,6 +13,12 @@ public static unsafe partial class MlaExpandValue
         ArgumentOutOfRangeException.ThrowIfNotEqual(oLatent.Columns, shape.NumHeads * shape.KvLoraRank, nameof(oLatent));
         ArgumentOutOfRangeException.ThrowIfNotEqual(o.Columns, shape.NumHeads * shape.VHeadDim, nameof(o));
         ArgumentOutOfRangeException.ThrowIfNotEqual(o.Rows, oLatent.Rows, nameof(o));
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(oLatent, kvB, shape, o);
+            return;
+        }
+
         Dispatch(pool, oLatent, kvB, shape, o);
     }
 }

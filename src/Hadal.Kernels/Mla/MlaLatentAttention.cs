@@ -16,6 +16,12 @@ public static unsafe partial class MlaLatentAttention
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(shape.NumHeads, nameof(shape));
         ArgumentOutOfRangeException.ThrowIfNotEqual(pages.Width, shape.CacheWidth, nameof(pages));
 
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(qLatent, batch, pages, shape, scale, oLatent);
+            return;
+        }
+
         // 64 rows of 576 columns, their sums and a block of latents take half a megabyte: L2.
         PagedFlash.Forward(pool, qLatent, batch, pages, new(shape.NumHeads, 1, shape.CacheWidth, shape.KvLoraRank, FirstValueColumn: 0, MaxRows: 64), scale, oLatent);
     }

@@ -17,6 +17,12 @@ public static unsafe partial class MlaNormRopeKvWrite
         ArgumentOutOfRangeException.ThrowIfLessThan(cosSin.Rows, kvA.Rows, nameof(cosSin));
         ArgumentOutOfRangeException.ThrowIfNotEqual(cosSin.Columns % 2, 0, nameof(cosSin));
         PagedBatchCheck.ThrowIfSlotsInvalid(batch, pages);
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(kvA, normWeight, eps, cosSin, interleaved, batch, pages);
+            return;
+        }
+
         Dispatch(pool, kvA, normWeight, eps, cosSin, interleaved, batch, pages);
     }
 }

@@ -19,6 +19,12 @@ public static unsafe partial class RoutedExperts
     public static void Forward(WorkerPool pool, MatrixF32 x, int* ids, MatrixF32 weights, ExpertWeights experts, MatrixF32 residual, float* scratch, MatrixF32 y)
     {
         CheckShapes(x, ids, weights, experts, residual, scratch, y);
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(x, ids, weights, experts, residual, y);
+            return;
+        }
+
         if (x.Rows > 0)
         {
             ForwardGrouped(pool, x, ids, weights, experts, residual, scratch, y);
@@ -29,6 +35,12 @@ public static unsafe partial class RoutedExperts
     public static void ForwardTokenwise(WorkerPool pool, MatrixF32 x, int* ids, MatrixF32 weights, ExpertWeights experts, MatrixF32 residual, float* scratch, MatrixF32 y)
     {
         CheckShapes(x, ids, weights, experts, residual, scratch, y);
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(x, ids, weights, experts, residual, y);
+            return;
+        }
+
         ForwardTokenByToken(pool, x, ids, weights, experts, residual, scratch, y);
     }
 

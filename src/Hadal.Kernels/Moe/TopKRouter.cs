@@ -24,6 +24,12 @@ public static unsafe partial class TopKRouter
             ArgumentOutOfRangeException.ThrowIfNotEqual(correctionBias.Length, e, nameof(correctionBias));
         }
 
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(logits, correctionBias, config, ids, weights);
+            return;
+        }
+
         Dispatch(pool, logits, correctionBias, config, ids, weights);
     }
 }

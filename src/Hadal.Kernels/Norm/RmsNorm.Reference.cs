@@ -26,6 +26,18 @@ public static unsafe partial class RmsNorm
         }
     }
 
+    private static void Reference(MatrixF32 x, MatrixF32 residual, ReadOnlySpan<float> w, float eps, MatrixF32 sum, MatrixF32 y)
+    {
+        if (residual.Data == null)
+        {
+            ForwardReference(x, w, eps, y);
+        }
+        else
+        {
+            AddForwardReference(x, residual, w, eps, sum, y);
+        }
+    }
+
     public static void AddForwardReference(MatrixF32 x, MatrixF32 residual, ReadOnlySpan<float> w, float eps, MatrixF32 sum, MatrixF32 y)
     {
         for (int t = 0; t < x.Rows; t++)

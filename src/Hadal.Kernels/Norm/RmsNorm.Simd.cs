@@ -13,6 +13,12 @@ public static unsafe partial class RmsNorm
         ArgumentOutOfRangeException.ThrowIfNotEqual(x.Columns % w.Length, 0, nameof(w));
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Rows, x.Rows, nameof(y));
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Columns, x.Columns, nameof(y));
+        if (ProcessIsa.IsScalar)
+        {
+            Reference(x, residual, w, eps, sum, y);
+            return;
+        }
+
         fixed (float* weight = w)
         {
             if (Lanes512.IsSupported)

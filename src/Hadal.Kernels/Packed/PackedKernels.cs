@@ -43,7 +43,10 @@ public sealed unsafe class PackedKernels : IDisposable
         }
     }
 
-    /// <summary>The bytes of a kernel, for people and tests.</summary>
+    /// <summary>What a kernel is called, for people: kind, panels of 16 rows, tokens.</summary>
+    public static string Name(PackedKind kind, int panels, int tokens) => $"{kind}.{panels}x{tokens}";
+
+    /// <summary>The bytes of a kernel, for people and tests. Any machine can assemble them.</summary>
     public static byte[] Code(PackedKind kind, int panels, int tokens)
     {
         var c = new Assembler(64);

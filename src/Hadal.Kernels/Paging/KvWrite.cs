@@ -12,6 +12,12 @@ public static unsafe partial class KvWrite
         ArgumentOutOfRangeException.ThrowIfNotEqual(first.Rows, batch.NumTokens, nameof(first));
         ArgumentOutOfRangeException.ThrowIfNotEqual(second.Rows, batch.NumTokens, nameof(second));
         PagedBatchCheck.ThrowIfSlotsInvalid(batch, pages);
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(first, second, batch, pages);
+            return;
+        }
+
         Dispatch(pool, first, second, batch, pages);
     }
 }

@@ -15,6 +15,12 @@ public static unsafe partial class RopeKvWrite
         ArgumentOutOfRangeException.ThrowIfNotEqual(v.Rows, batch.NumTokens, nameof(v));
         RotaryEmbedding.CheckHeads(k, cosSin, numKvHeads, start);
         PagedBatchCheck.ThrowIfSlotsInvalid(batch, pages);
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(k, v, cosSin, numKvHeads, start, interleaved, batch, pages);
+            return;
+        }
+
         Dispatch(pool, k, v, cosSin, numKvHeads, start, interleaved, batch, pages);
     }
 }

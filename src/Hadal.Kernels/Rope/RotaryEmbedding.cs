@@ -14,6 +14,12 @@ public static unsafe partial class RotaryEmbedding
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Rows, x.Rows, nameof(y));
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Columns, x.Columns, nameof(y));
         CheckHeads(x, cosSin, numHeads, start);
+        if (ProcessIsa.IsScalar)
+        {
+            ForwardReference(x, cosSin, numHeads, start, interleaved, y);
+            return;
+        }
+
         Dispatch(pool, x, cosSin, numHeads, start, interleaved, y);
     }
 

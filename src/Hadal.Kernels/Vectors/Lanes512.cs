@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Hadal.Jit;
 
 namespace Hadal.Kernels.Vectors;
 
@@ -10,7 +11,7 @@ internal readonly unsafe partial struct Lanes512 : ILanes<Vector512<float>>
     public static bool IsSupported
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported;
+        get => Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported && ProcessIsa.Limit >= IsaLevel.Avx512;
     }
 
     public static int Count

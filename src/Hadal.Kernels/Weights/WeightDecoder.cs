@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Hadal.Jit;
 using Hadal.Kernels.Vectors;
 using Hadal.Numerics;
 
@@ -12,6 +13,12 @@ public static unsafe partial class WeightDecoder
     /// <remarks>For block types both ends must be whole blocks (or the row's end).</remarks>
     public static void DecodeRow(in WeightMatrix w, int row, int firstColumn, int count, float* destination)
     {
+        if (ProcessIsa.IsScalar)
+        {
+            DecodeRowReference(w, row, firstColumn, count, destination);
+            return;
+        }
+
         if (Lanes512.IsSupported)
         {
             DecodeRowSimd<Lanes512, Vector512<float>>(w, row, firstColumn, count, destination);

@@ -21,11 +21,13 @@ public sealed class SyntheticTensors : ITensorSource
     private readonly List<NativeBuffer> _buffers = [];
     private readonly Dictionary<string, NativeBuffer> _bufferOf = new(StringComparer.Ordinal);
     private readonly float[] _uniform;
+    private readonly bool _shapesOnly;
     private readonly Dictionary<(int, DType), NativeBuffer> _patterns = [];
 
     /// <param name="graph">The model whose weights to make up.</param>
     /// <param name="linearDType">Type of the matrices of linear operations and experts: F32, Bf16, F8E4M3 (blocks of 128×128) or I8 (a scale per row). The rest is bf16.</param>
-    public SyntheticTensors(ModelGraph graph, DType linearDType)
+    /// <param name="shapesOnly">Names, types and shapes without bytes: enough to plan with, at any size.</param>
+    public SyntheticTensors(ModelGraph graph, DType linearDType, bool shapesOnly = false)
     {
         if (linearDType is not (DType.F32 or DType.Bf16 or DType.F8E4M3 or DType.I8))
         {
@@ -38,8 +40,9 @@ public sealed class SyntheticTensors : ITensorSource
         _linear = CpuCompiler.LinearWeights(graph).Where(w => !w.KeepPrecision).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
         // Of a tied matrix the embedding decides: it must stay readable row by row without scales.
         _linear.ExceptWith(graph.Nodes.Where(n => n.Op is Graph.Ir.Ops.EmbedOp).SelectMany(n => n.Op.Weights).Select(w => w.Name));
+        _shapesOnly = shapesOnly;
+        _uniform = shapesOnly ? [] : new float[PatternElements];
         var random = new Random(20240501);
-        _uniform = new float[PatternElements];
         for (int i = 0; i < _uniform.Length; i++)
         {
             _uniform[i] = (random.NextSingle() * 2) - 1;
@@ -107,8 +110,16 @@ public sealed class SyntheticTensors : ITensorSource
             ? _specs[name[..^suffix.Length]]
             : null;
 
+    private StoredTensor ShapeOf(string name, DType dtype, params long[] shape)
+        => new(name, dtype, shape, _buffers.Count > 0 ? _buffers[0] : Own(new NativeBuffer(0)), Description);
+
     private StoredTensor Vector(WeightSpec spec)
     {
+        if (_shapesOnly)
+        {
+            return ShapeOf(spec.Name, DType.F32, spec.Rows);
+        }
+
         NativeBuffer buffer = Own(NativeBuffer.Of<float>(spec.Rows));
         if (spec.Name.Contains("norm", StringComparison.Ordinal))
         {
@@ -120,6 +131,11 @@ public sealed class SyntheticTensors : ITensorSource
 
     private StoredTensor Scales(string name, int rows, int columns, float value)
     {
+        if (_shapesOnly)
+        {
+            return ShapeOf(name, DType.F32, rows, columns);
+        }
+
         NativeBuffer buffer = Own(NativeBuffer.Of<float>((nint)rows * columns));
         buffer.Span<float>().Fill(value);
         return new StoredTensor(name, DType.F32, [rows, columns], buffer, Description);
@@ -128,6 +144,11 @@ public sealed class SyntheticTensors : ITensorSource
     private StoredTensor Matrix(WeightSpec spec)
     {
         DType dtype = _linear.Contains(spec.Name) ? _linearDType : DType.Bf16;
+        if (_shapesOnly)
+        {
+            return ShapeOf(spec.Name, dtype, spec.Rows, spec.Columns);
+        }
+
         NativeBuffer pattern = Pattern(spec.Columns, dtype);
         int rowBytes = checked((int)dtype.RowBytes(spec.Columns));
         int elementBytes = dtype.BlockBytes;

@@ -1,6 +1,5 @@
 using Hadal.Jit;
 using Hadal.Kernels.Mla;
-using Hadal.Kernels.Paging;
 using Hadal.Kernels.Tests.Attention;
 using Hadal.Numerics;
 using Hadal.TestKit;

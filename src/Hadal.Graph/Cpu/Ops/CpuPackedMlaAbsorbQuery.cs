@@ -22,6 +22,4 @@ internal sealed class CpuPackedMlaAbsorbQuery(CpuBuffer q, PackedHeads heads, Ml
             }
         }
     }
-
-    public override void Dispose() => heads.Dispose();
 }

@@ -8,6 +8,4 @@ internal sealed class CpuPackedMlaExpandValue(CpuBuffer oLatent, PackedHeads hea
 {
     public override void Run(CpuStep step)
         => heads.Forward(step.Pool, oLatent.Matrix(step), shape.KvLoraRank, o.Matrix(step), shape.VHeadDim);
-
-    public override void Dispose() => heads.Dispose();
 }

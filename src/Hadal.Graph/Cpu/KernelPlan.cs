@@ -1,0 +1,61 @@
+using Hadal.Graph.Ir;
+using Hadal.Graph.Ir.Ops;
+using Hadal.Jit;
+using Hadal.Kernels.Packed;
+using Hadal.Kernels.Weights;
+using Hadal.Numerics;
+
+namespace Hadal.Graph.Cpu;
+
+/// <summary>Which emitted kernels a program will run, known from shapes and types alone: no weight is read.</summary>
+public static class KernelPlan
+{
+    /// <summary>The matrices of linear operations and experts, in the order of the program.</summary>
+    /// <param name="graph">The model, passes applied.</param>
+    /// <param name="source">Its weights.</param>
+    /// <param name="fp8Block">Block of the e4m3 scales, where the checkpoint has them.</param>
+    /// <param name="features">What the processor offers to emitted code.</param>
+    /// <param name="options">As for <see cref="CpuCompiler"/>.</param>
+    /// <exception cref="HadalException">A weight is missing or wrong.</exception>
+    public static IReadOnlyList<KernelUse> Of(ModelGraph graph, ITensorSource source, (int Rows, int Columns)? fp8Block, CpuFeatures features, CpuOptions options)
+    {
+        var stored = new StoredWeights(source, fp8Block);
+        using PackedKernels? kernels = options.Pack ? new PackedKernels(features) : null;
+        List<KernelUse> uses = [];
+        foreach (Node node in graph.Nodes)
+        {
+            if (node.Op is LinearOp linear)
+            {
+                uses.AddRange(linear.Parts.Select(p => new KernelUse(node, p.Weight, 1, Kind(p.Weight))));
+            }
+            else if (node.Op is ExpertsOp experts)
+            {
+                PackedKind?[] inner = [.. experts.Gate.Concat(experts.Up).Select(Kind).Distinct()];
+                PackedKind?[] outer = [.. experts.Down.Select(Kind).Distinct()];
+                bool packed = experts.Grouped && IsUniform(inner) && IsUniform(outer);
+                uses.Add(new KernelUse(node, experts.Gate[0], experts.Gate.Count, packed ? inner[0] : null));
+                uses.Add(new KernelUse(node, experts.Up[0], experts.Up.Count, packed ? inner[0] : null));
+                uses.Add(new KernelUse(node, experts.Down[0], experts.Down.Count, packed ? outer[0] : null));
+            }
+        }
+
+        return uses;
+
+        PackedKind? Kind(WeightSpec spec) => KindOf(spec, stored.Describe(spec, stored.Find(spec), out _), kernels, options);
+    }
+
+    /// <summary>How a matrix is packed, or null where it is computed with as it lies.</summary>
+    internal static PackedKind? KindOf(WeightSpec spec, in WeightMatrix matrix, PackedKernels? kernels, CpuOptions options)
+    {
+        if (kernels is null || spec.KeepPrecision)
+        {
+            return null;
+        }
+
+        PackedKind? kind = options.Weights == WeightConversion.Int8 ? PackedKind.Int8 : WeightPacker.KindFor(matrix);
+        return kind is { } k && kernels.Supports(k) ? kind : null;
+    }
+
+    /// <summary>Grouped experts run packed where all gates and ups have one kind and all downs have one.</summary>
+    private static bool IsUniform(PackedKind?[] distinct) => distinct is [not null];
+}
