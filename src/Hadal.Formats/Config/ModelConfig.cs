@@ -32,10 +32,10 @@ public sealed record ModelConfig
 
     public bool TieWordEmbeddings { get; init; }
 
-    /// <summary>q, k and v projections carry a bias (Qwen2 always does; Llama and Qwen3 by <c>attention_bias</c>).</summary>
+    /// <summary>q, k and v projections carry a bias (Qwen2 always does; Llama and Qwen3 by <c>attention_bias</c>); of latent attention the two down-projections.</summary>
     public bool QkvBias { get; init; }
 
-    /// <summary>The output projection of attention carries a bias (Llama's <c>attention_bias</c>).</summary>
+    /// <summary>The output projection of attention carries a bias (<c>attention_bias</c>, but for Qwen2).</summary>
     public bool OutputBias { get; init; }
 
     /// <summary>The feed-forward projections carry a bias (Llama's <c>mlp_bias</c>).</summary>

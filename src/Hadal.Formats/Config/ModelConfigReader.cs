@@ -100,9 +100,9 @@ public static class ModelConfigReader
 
         bool attentionBias = c.OptionalBool("attention_bias") ?? false;
         bool mlpBias = c.OptionalBool("mlp_bias") ?? false;
-        if (deepseek && (attentionBias || mlpBias))
+        if (deepseek && mlpBias)
         {
-            throw c.Bad(attentionBias ? "attention_bias" : "mlp_bias", "is true", $"expected false: no {modelType} checkpoint with biases is known, and they are not supported");
+            throw c.Bad("mlp_bias", "is true", $"expected false: no {modelType} checkpoint with such biases is known, and they are not supported");
         }
 
         List<int> eos = c.IntOrInts("eos_token_id", 0, vocab - 1, ConfigLimits.EosIds);

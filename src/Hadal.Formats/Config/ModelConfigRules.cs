@@ -32,7 +32,6 @@ internal static class ModelConfigRules
             return;
         }
 
-        Require(m.FirstKDenseReplace <= c.NumHiddenLayers, file, "first_k_dense_replace", m.FirstKDenseReplace, $"at most num_hidden_layers ({c.NumHiddenLayers})");
         Require(m.NumRoutedExperts % m.NumGroups == 0, file, "n_routed_experts", m.NumRoutedExperts, $"a multiple of n_group ({m.NumGroups})");
         Require(m.TopkGroup <= m.NumGroups, file, "topk_group", m.TopkGroup, $"at most n_group ({m.NumGroups})");
         int reachable = m.NumRoutedExperts / m.NumGroups * m.TopkGroup;

@@ -21,6 +21,11 @@ internal sealed class OracleMla(OracleConfig config, OracleTensors tensors, Orac
     private readonly double[][] _kvB = tensors.Matrix($"{name}.kv_b_proj.weight");
     private readonly double[][] _o = tensors.Matrix($"{name}.o_proj.weight");
 
+    // attention_bias reaches the two down-projections and the output, and no other (DeepseekV3Attention.__init__).
+    private readonly double[]? _qABias = config.Has("q_lora_rank") && config.FlagOr("attention_bias", false) ? tensors.Vector($"{name}.q_a_proj.bias") : null;
+    private readonly double[]? _kvABias = config.FlagOr("attention_bias", false) ? tensors.Vector($"{name}.kv_a_proj_with_mqa.bias") : null;
+    private readonly double[]? _oBias = config.FlagOr("attention_bias", false) ? tensors.Vector($"{name}.o_proj.bias") : null;
+
     public double[][] Forward(double[][] x)
     {
         int heads = config.Heads;
@@ -31,7 +36,7 @@ internal sealed class OracleMla(OracleConfig config, OracleTensors tensors, Orac
         for (int t = 0; t < x.Length; t++)
         {
             q[t] = [.. Query(x[t]).Chunk(_nope + _rotated).Select(h => (double[])[.. h[.._nope], .. rope.Rotate(h[_nope..], t)])];
-            double[] kv = OracleMath.Linear(x[t], _kvA);
+            double[] kv = OracleMath.Linear(x[t], _kvA, _kvABias);
             double[] sharedKey = rope.Rotate(kv[_latent..], t);
             double[] latent = OracleRmsNorm.Forward(kv[.._latent], _kvNorm, Eps);
             double[][] expanded = [.. OracleMath.Linear(latent, _kvB).Chunk(_kvB.Length / heads)];
@@ -40,10 +45,10 @@ internal sealed class OracleMla(OracleConfig config, OracleTensors tensors, Orac
         }
 
         return [.. x.Select((_, t) => OracleMath.Linear(
-            [.. q[t].SelectMany((head, h) => OracleAttention.Forward(head, keys.Take(t + 1).Select(k => k[h]), values.Take(t + 1).Select(v => v[h]), scale))], _o))];
+            [.. q[t].SelectMany((head, h) => OracleAttention.Forward(head, keys.Take(t + 1).Select(k => k[h]), values.Take(t + 1).Select(v => v[h]), scale))], _o, _oBias))];
     }
 
     private double[] Query(double[] x) => _qDirect is not null
         ? OracleMath.Linear(x, _qDirect)
-        : OracleMath.Linear(OracleRmsNorm.Forward(OracleMath.Linear(x, _qA!), _qNorm!, Eps), _qB!);
+        : OracleMath.Linear(OracleRmsNorm.Forward(OracleMath.Linear(x, _qA!, _qABias), _qNorm!, Eps), _qB!);
 }

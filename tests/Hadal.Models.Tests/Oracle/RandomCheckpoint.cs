@@ -104,10 +104,11 @@ internal sealed class RandomCheckpoint
         int rope = _config.Int("qk_rope_head_dim");
         int q = _config.Heads * (_config.Int("qk_nope_head_dim") + rope);
         int latent = _config.Int("kv_lora_rank");
+        bool bias = _config.FlagOr("attention_bias", false);
         if (_config.Has("q_lora_rank"))
         {
             int rank = _config.Int("q_lora_rank");
-            Linear($"{name}.q_a_proj", rank, hidden);
+            Linear($"{name}.q_a_proj", rank, hidden, bias);
             Norm($"{name}.q_a_layernorm", rank);
             Linear($"{name}.q_b_proj", q, rank);
         }
@@ -116,10 +117,10 @@ internal sealed class RandomCheckpoint
             Linear($"{name}.q_proj", q, hidden);
         }
 
-        Linear($"{name}.kv_a_proj_with_mqa", latent + rope, hidden);
+        Linear($"{name}.kv_a_proj_with_mqa", latent + rope, hidden, bias);
         Norm($"{name}.kv_a_layernorm", latent);
         Linear($"{name}.kv_b_proj", _config.Heads * (_config.Int("qk_nope_head_dim") + _config.Int("v_head_dim")), latent);
-        Linear($"{name}.o_proj", hidden, _config.Heads * _config.Int("v_head_dim"));
+        Linear($"{name}.o_proj", hidden, _config.Heads * _config.Int("v_head_dim"), bias);
     }
 
     private void FeedForward(string name, int layer, int hidden)
