@@ -1,5 +1,6 @@
 using Hadal.Graph.Cpu;
 using Hadal.Jit;
+using Hadal.Numerics;
 
 namespace Hadal.Models.Tests;
 
@@ -25,13 +26,14 @@ public sealed class KernelPlanTests
     {
         foreach (bool pack in new[] { true, false })
         {
-            var options = new CpuOptions { Threads = 1, BlockSize = 4, Pack = pack, Weights = weights };
+            var options = new CpuOptions { Threads = 1, BlockSize = 4, Pack = pack, Weights = weights, KvDType = DType.Bf16 };
             using var golden = new Golden(family, fusion, options);
             var planned = KernelPlan.Of(golden.Model.Graph, golden.Checkpoint.Tensors, golden.Checkpoint.Config.Fp8BlockSize, CpuFeatures.Detect(), options)
-                .Where(u => u.Kind is not null).Select(u => u.Node).ToHashSet();
+                .Where(u => u.Kind is not null || u.Latent is not null).Select(u => u.Node).ToHashSet();
             foreach (CpuOp op in golden.Model.Runner.Program.Ops)
             {
-                Assert.Equal(planned.Contains(op.Node), op.GetType().Name.StartsWith("CpuPacked", StringComparison.Ordinal));
+                string name = op.GetType().Name;
+                Assert.Equal(planned.Contains(op.Node), name.StartsWith("CpuPacked", StringComparison.Ordinal) || name == "CpuMlaLatentAttentionBf16");
             }
         }
     }

@@ -150,9 +150,11 @@ internal static class BenchCommand
     private static long WeightBytesPerToken(ModelSession session)
     {
         long bytes = 0;
+        var counted = new HashSet<WeightSpec>();
         foreach (Node node in session.Model.Graph.Nodes)
         {
-            long all = node.Op.Weights.Sum(session.Runner.Program.ByteLengthOf);
+            // Two operations share a latent up-projection, half each; an embedding may be tied to the head.
+            long all = node.Op.Weights.Where(w => node.Op is EmbedOp || counted.Add(w)).Sum(session.Runner.Program.ByteLengthOf);
             bytes += node.Op switch
             {
                 ExpertsOp => all / session.Config.Moe!.NumRoutedExperts * session.Config.Moe.NumExpertsPerTok,

@@ -5,6 +5,7 @@ using Hadal.Formats.Config;
 using Hadal.Graph.Cpu;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
+using Hadal.Kernels.Mla;
 using Hadal.Kernels.Packed;
 
 namespace Hadal.Cli.Verbs;
@@ -17,31 +18,35 @@ internal static class ExplainAsm
     {
         CpuFeatures features = ProcessIsa.EmittedFeatures();
         IReadOnlyList<KernelUse> uses = ModelSession.PlanKernels(options, parsed, config, checkpoint, graph, features);
-        var kernels = new Dictionary<(PackedKind Kind, int Panels, int Tokens), EmittedCode.Kernel>();
+        var kernels = new SortedDictionary<string, EmittedCode.Kernel>(StringComparer.Ordinal);
         return new EmittedCode
         {
             Features = features.ToString(),
             Uses = [.. uses.Select(u => new EmittedCode.Use(
                 u.Node.Scope, u.Node.Op.Name, u.Weight.Name, u.Count, u.Weight.Rows, u.Weight.Columns, u.Kind?.ToString(), [.. Kernels(u)]))],
-            Kernels = [.. kernels.OrderBy(k => k.Key).Select(k => k.Value)],
+            Kernels = [.. kernels.Values],
             Nothing = kernels.Count > 0 ? null : WhyNothing(options.Dtype(parsed), features),
         };
 
         IEnumerable<string> Kernels(KernelUse use)
         {
+            if (use.Latent is { } shape)
+            {
+                string name = LatentKernel.Name(shape);
+                kernels.TryAdd(name, Disassemble(name, "latent attention", 1, LatentKernel.Rows, LatentKernel.Code(shape)));
+                yield return name;
+            }
+
             foreach (int panels in use.Kind is null ? [] : use.Panels)
             {
                 for (int tokens = 1; tokens <= use.MaxTokens; tokens++)
                 {
                     if (allTokenCounts || tokens == 1 || tokens == use.MaxTokens)
                     {
-                        (PackedKind, int, int) key = (use.Kind!.Value, panels, tokens);
-                        if (!kernels.TryGetValue(key, out EmittedCode.Kernel? kernel))
-                        {
-                            kernels.Add(key, kernel = Disassemble(use.Kind.Value, panels, tokens));
-                        }
-
-                        yield return kernel.Name;
+                        PackedKind kind = use.Kind!.Value;
+                        string name = PackedKernels.Name(kind, panels, tokens);
+                        kernels.TryAdd(name, Disassemble(name, kind.ToString(), panels, tokens, PackedKernels.Code(kind, panels, tokens)));
+                        yield return name;
                     }
                 }
             }
@@ -57,7 +62,7 @@ internal static class ExplainAsm
         }
 
         Console.WriteLine($"{model}: {emitted.Kernels.Count} emitted kernels on this machine ({emitted.Features})");
-        Console.WriteLine("KIND.PxT takes P panels of 16 rows and T tokens; a decode step of one sequence runs T = 1, prompts and larger batches the most that fit, and fewer for the rest.");
+        Console.WriteLine("KIND.PxT takes P panels of 16 rows and T tokens; a decode step of one sequence runs T = 1, prompts and larger batches the most that fit, and fewer for the rest. Latent.C+R takes 16 rows (heads) and a block of keys.");
         Console.WriteLine();
         foreach ((string heading, IReadOnlyList<EmittedCode.Use> uses) in Layers.Fold(
             emitted.Uses, u => u.Scope, u => $"{u.Operation}/{u.Matrices}/{u.Rows}/{u.Columns}/{u.Kind}", allLayers))
@@ -67,7 +72,7 @@ internal static class ExplainAsm
             {
                 // "linear x3" is one operation over three matrices, each a line.
                 string count = use.Matrices == 1 ? "" : $"{use.Matrices} × ";
-                string kernels = use.Kind is null ? "as stored, nothing emitted" : string.Join("  ", use.Kernels);
+                string kernels = use.Kernels.Count == 0 ? "as stored, nothing emitted" : string.Join("  ", use.Kernels);
                 Console.WriteLine($"  {use.Operation,-24} {$"{count}[{use.Rows}, {use.Columns}]",-20} {kernels}  ({use.Weight})");
             }
         }
@@ -83,12 +88,8 @@ internal static class ExplainAsm
         }
     }
 
-    private static EmittedCode.Kernel Disassemble(PackedKind kind, int panels, int tokens)
-    {
-        byte[] code = PackedKernels.Code(kind, panels, tokens);
-        return new EmittedCode.Kernel(
-            PackedKernels.Name(kind, panels, tokens), kind.ToString(), panels, tokens, code.Length, MachineCode.Disassemble(code).TrimEnd('\n').Split('\n'));
-    }
+    private static EmittedCode.Kernel Disassemble(string name, string kind, int panels, int tokens, byte[] code)
+        => new(name, kind, panels, tokens, code.Length, MachineCode.Disassemble(code).TrimEnd('\n').Split('\n'));
 
     private static string WhyNothing(string dtype, CpuFeatures features)
     {

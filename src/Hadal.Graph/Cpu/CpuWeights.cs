@@ -113,7 +113,7 @@ public sealed unsafe class CpuWeights : IDisposable
         }
 
         WeightMatrix matrix = _matrices[kvB.Name];
-        if (_kernels is null || !_kernels.Supports(PackedKind.Bf16) || WeightPacker.KindFor(matrix) is not { } kind || !_kernels.Supports(kind))
+        if (KernelPlan.HeadKindOf(matrix, _kernels) is not { } kind)
         {
             return null;
         }

@@ -10,7 +10,7 @@ namespace Hadal.Graph.Cpu;
 /// <summary>Which emitted kernels a program will run, known from shapes and types alone: no weight is read.</summary>
 public static class KernelPlan
 {
-    /// <summary>The matrices of linear operations and experts, in the order of the program.</summary>
+    /// <summary>What linear operations, experts and latent attention run on, in the order of the program.</summary>
     /// <param name="graph">The model, passes applied.</param>
     /// <param name="source">Its weights.</param>
     /// <param name="fp8Block">Block of the e4m3 scales, where the checkpoint has them.</param>
@@ -37,11 +37,31 @@ public static class KernelPlan
                 uses.Add(new KernelUse(node, experts.Up[0], experts.Up.Count, packed ? inner[0] : null));
                 uses.Add(new KernelUse(node, experts.Down[0], experts.Down.Count, packed ? outer[0] : null));
             }
+            else if (node.Op is MlaAbsorbQueryOp absorb)
+            {
+                PackedKind? kind = HeadKindOf(Describe(absorb.KvB), kernels) is null ? null : PackedKind.Bf16;
+                uses.Add(new KernelUse(node, WeightSpec.Matrix(absorb.KvB.Name, absorb.Shape.KvLoraRank, absorb.Shape.QkNopeHeadDim), absorb.Shape.NumHeads, kind));
+            }
+            else if (node.Op is MlaExpandValueOp expand)
+            {
+                WeightMatrix matrix = Describe(expand.KvB);
+                PackedKind? kind = HeadKindOf(matrix, kernels) is { } k ? LatentHeadPacker.KindOfValues(matrix, k, expand.Shape) : null;
+                uses.Add(new KernelUse(node, WeightSpec.Matrix(expand.KvB.Name, expand.Shape.VHeadDim, expand.Shape.KvLoraRank), expand.Shape.NumHeads, kind));
+            }
+            else if (node.Op is MlaLatentAttentionOp attention && options.KvDType == DType.Bf16 && kernels?.Latent(attention.Shape) is not null)
+            {
+                uses.Add(new KernelUse(node, WeightSpec.Matrix($"KV pages of layer {attention.Layer}", attention.Shape.NumHeads, attention.Shape.CacheWidth), 1, null)
+                {
+                    Latent = attention.Shape,
+                });
+            }
         }
 
         return uses;
 
-        PackedKind? Kind(WeightSpec spec) => KindOf(spec, stored.Describe(spec, stored.Find(spec), out _), kernels, options);
+        WeightMatrix Describe(WeightSpec spec) => stored.Describe(spec, stored.Find(spec), out _);
+
+        PackedKind? Kind(WeightSpec spec) => KindOf(spec, Describe(spec), kernels, options);
     }
 
     /// <summary>How a matrix is packed, or null where it is computed with as it lies.</summary>
@@ -55,6 +75,10 @@ public static class KernelPlan
         PackedKind? kind = options.Weights == WeightConversion.Int8 ? PackedKind.Int8 : WeightPacker.KindFor(matrix);
         return kind is { } k && kernels.Supports(k) ? kind : null;
     }
+
+    /// <summary>The kind of a latent up-projection that is packed by head, or null where it is computed with as it lies.</summary>
+    internal static PackedKind? HeadKindOf(in WeightMatrix kvB, PackedKernels? kernels)
+        => kernels is not null && kernels.Supports(PackedKind.Bf16) && WeightPacker.KindFor(kvB) is { } kind && kernels.Supports(kind) ? kind : null;
 
     /// <summary>Grouped experts run packed where all gates and ups have one kind and all downs have one.</summary>
     private static bool IsUniform(PackedKind?[] distinct) => distinct is [not null];

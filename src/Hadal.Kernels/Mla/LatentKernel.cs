@@ -22,6 +22,12 @@ public sealed unsafe class LatentKernel : IDisposable
     public static bool Supports(CpuFeatures features, MlaShape shape)
         => features.Avx512Bf16 && shape.KvLoraRank % LatentArgs.Rows == 0 && shape.CacheWidth % 8 == 0;
 
+    /// <summary>What it is called, for people.</summary>
+    public static string Name(MlaShape shape) => $"Latent.{shape.KvLoraRank}+{shape.QkRopeHeadDim}";
+
+    /// <summary>Rows (heads of a token, or of several) done together.</summary>
+    public const int Rows = LatentArgs.Rows;
+
     /// <summary>The bytes, for people and tests.</summary>
     public static byte[] Code(MlaShape shape)
     {

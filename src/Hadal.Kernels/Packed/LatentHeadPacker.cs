@@ -17,7 +17,7 @@ public static unsafe class LatentHeadPacker
     {
         shape.ThrowIfWeightDiffers(kvB);
         int rowsPerHead = shape.QkNopeHeadDim + shape.VHeadDim;
-        bool cuts = kvB.ScaleLayout != ScaleLayout.Block || (rowsPerHead % kvB.ScaleBlockRows == 0 && shape.QkNopeHeadDim % kvB.ScaleBlockRows == 0);
+        bool cuts = CutsBetweenHeads(kvB, shape);
         var keys = new PackedMatrix[shape.NumHeads];
         var values = new PackedMatrix[shape.NumHeads];
         for (int h = 0; h < shape.NumHeads; h++)
@@ -35,6 +35,12 @@ public static unsafe class LatentHeadPacker
 
         return new PackedLatentHeads(keys, values);
     }
+
+    /// <summary>The kind W_UV is packed as: the stored type's, or bf16 where blocks of scales reach over heads.</summary>
+    public static PackedKind KindOfValues(in WeightMatrix kvB, PackedKind kind, MlaShape shape) => CutsBetweenHeads(kvB, shape) ? kind : PackedKind.Bf16;
+
+    private static bool CutsBetweenHeads(in WeightMatrix kvB, MlaShape shape)
+        => kvB.ScaleLayout != ScaleLayout.Block || (shape.VHeadDim % kvB.ScaleBlockRows == 0 && shape.QkNopeHeadDim % kvB.ScaleBlockRows == 0);
 
     private static PackedMatrix PackBf16(WorkerPool pool, in WeightMatrix m, int firstRow, int rows, bool transposed, NativeArena arena)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Hadal.Jit;
+using Hadal.Kernels.Mla;
 using Hadal.Kernels.Packed;
 
 namespace Hadal.Kernels.Tests.Packed;
@@ -28,6 +29,8 @@ public sealed class PackedKernelSnapshotTests
         (PackedKind.Fp8Block, 4, 3),
     ];
 
+    private static readonly MlaShape _latent = new(16, 512, 64, 128, 128);
+
     private static bool Accept => Environment.GetEnvironmentVariable(AcceptVariable) == "1";
 
     public static TheoryData<PackedKind, int, int> Kernels()
@@ -45,9 +48,16 @@ public sealed class PackedKernelSnapshotTests
     [MemberData(nameof(Kernels))]
     public void Disassembly_OfEmittedKernel_EqualsTheSnapshot(PackedKind kind, int panels, int tokens)
     {
-        string file = Path.Combine(Folder(), PackedKernels.Name(kind, panels, tokens) + ".asm");
-        byte[] code = PackedKernels.Code(kind, panels, tokens);
-        string actual = $"; {PackedKernels.Name(kind, panels, tokens)}: {code.Length} bytes\n{MachineCode.Disassemble(code)}";
+        AssertSnapshot(PackedKernels.Name(kind, panels, tokens), PackedKernels.Code(kind, panels, tokens));
+    }
+
+    [Fact]
+    public void Disassembly_OfLatentAttention_EqualsTheSnapshot() => AssertSnapshot(LatentKernel.Name(_latent), LatentKernel.Code(_latent));
+
+    private static void AssertSnapshot(string name, byte[] code)
+    {
+        string file = Path.Combine(Folder(), name + ".asm");
+        string actual = $"; {name}: {code.Length} bytes\n{MachineCode.Disassemble(code)}";
         if (Accept)
         {
             Directory.CreateDirectory(Folder());
@@ -64,7 +74,7 @@ public sealed class PackedKernelSnapshotTests
     [Fact]
     public void Snapshots_OnDisk_AreThoseCompared()
     {
-        string[] names = [.. _kernels.Select(k => PackedKernels.Name(k.Kind, k.Panels, k.Tokens) + ".asm")];
+        string[] names = [.. _kernels.Select(k => PackedKernels.Name(k.Kind, k.Panels, k.Tokens) + ".asm"), LatentKernel.Name(_latent) + ".asm"];
         string[] stray = [.. Directory.GetFiles(Folder()).Where(f => !names.Contains(Path.GetFileName(f), StringComparer.Ordinal))];
         if (Accept)
         {
