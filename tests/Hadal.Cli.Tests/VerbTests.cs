@@ -181,6 +181,41 @@ public sealed partial class VerbTests
         }
     }
 
+    [Theory]
+    [InlineData("q8_0", "Q8_0")]
+    [InlineData("q4_0", "Q4_0")]
+    [InlineData("q4_1", "Q4_1")]
+    [InlineData("q5_0", "Q5_0")]
+    [InlineData("q5_1", "Q5_1")]
+    [InlineData("q4_k", "Q4_K", "Q8_0")]
+    [InlineData("q5_k", "Q5_K", "Q5_1")]
+    [InlineData("q6_k", "Q6_K", "Q8_0")]
+    [InlineData("f16", "F16")]
+    public async Task Bench_SyntheticGgufType_SaysWhatItsWeightsAre(string asked, params string[] types)
+    {
+        string[] model = ["--synthetic", "deepseek-v2-lite-small", "--layers", "2", "--weight-dtype", asked, "--json"];
+        HadalProcess run = await HadalProcess.RunAsync(["bench", .. model[..^1], "--prompt", "8", "--decode", "2", "--repeat", "1"]);
+        JsonElement report = Json(run);
+        Assert.Equal(asked, report.GetProperty("weight_dtype").GetString());
+        string rest = asked == "f16" ? "BF16" : "F32";
+        Assert.Equal([.. types.Append(rest).Append("F32").Distinct().Order(StringComparer.Ordinal)], Types(report.GetProperty("stored_dtypes")));
+        Assert.Equal(types.Length > 1, run.Error.Contains($"not whole blocks of 256; they are {types[^1].ToLowerInvariant()} instead", StringComparison.Ordinal));
+        Assert.All(report.GetProperty("cases").EnumerateArray(), c => Assert.True(c.GetProperty("tokens_per_second").GetDouble() > 0));
+        HadalProcess inspect = await HadalProcess.RunAsync(["inspect", .. model]);
+        Assert.Equal(Types(report.GetProperty("stored_dtypes")), Types(Json(inspect).GetProperty("dtypes")));
+
+        static string[] Types(JsonElement totals) => [.. totals.EnumerateArray().Select(t => t.GetProperty("dtype").GetString()!).Order(StringComparer.Ordinal)];
+    }
+
+    [Fact]
+    public async Task WeightDtype_OfACheckpoint_IsStoredOrInt8()
+    {
+        foreach (string verb in new[] { "inspect", "bench" })
+        {
+            (await HadalProcess.RunAsync(verb, "--weight-dtype", "q4_0")).ExpectError("q4_0", "--synthetic");
+        }
+    }
+
     [Fact]
     public async Task ExplainAndInspect_GiveTextAndJson()
     {

@@ -38,7 +38,7 @@ internal sealed class ModelOptions
 
     private readonly Option<string> _weightDtype = new("--weight-dtype")
     {
-        Description = "Weights of matmuls: stored (their own bits), or int8 (a scale per row, made while loading); for --synthetic also f32, bf16, fp8",
+        Description = "Weights of matmuls: stored (their own bits), or int8 (a scale per row, made while loading); for --synthetic also f32, f16, bf16, fp8 and GGUF's q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k",
         DefaultValueFactory = _ => "stored",
     };
 
@@ -63,7 +63,7 @@ internal sealed class ModelOptions
         OneOf(_device, "cpu");
         OneOf(_dtype, "auto", "f32", "bf16");
         OneOf(_kvDtype, "f32", "bf16");
-        OneOf(_weightDtype, "stored", "int8", "f32", "bf16", "fp8");
+        OneOf(_weightDtype, ["stored", .. WeightDtypes.Names]);
         InRange(_threads, 0, 1024);
         InRange(_blockSize, 1, 1024);
         // With an optional argument, a mistyped option would be taken for it.

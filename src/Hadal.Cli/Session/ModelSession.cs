@@ -6,7 +6,6 @@ using Hadal.Formats.Checkpoints;
 using Hadal.Formats.Config;
 using Hadal.Formats.Tokenization;
 using Hadal.Graph.Cpu;
-using Hadal.Graph.Ir;
 using Hadal.Models;
 using Hadal.Models.Loading;
 using Hadal.Models.Synthetic;
@@ -54,6 +53,11 @@ internal sealed class ModelSession : IDisposable
                 : throw new HadalException($"Both MODEL ({model}) and --synthetic {synthetic} are given; give one.");
         }
 
+        if (options.WeightDtype(parsed) is not ("stored" or "int8"))
+        {
+            throw new HadalException($"--weight-dtype {options.WeightDtype(parsed)} is for --synthetic; a checkpoint is computed with as stored, or as int8.");
+        }
+
         if (options.Layers(parsed) is not null)
         {
             throw new HadalException("--layers cuts a --synthetic model; a real one would only talk nonsense.");
@@ -75,11 +79,11 @@ internal sealed class ModelSession : IDisposable
             load = adjust?.Invoke(load) ?? load;
             if (source is null)
             {
-                (source, config, load) = Synthesize(config, options.WeightDtype(parsed), load);
-            }
-            else if (options.WeightDtype(parsed) is not ("stored" or "int8"))
-            {
-                throw new HadalException($"--weight-dtype {options.WeightDtype(parsed)} is for --synthetic; a checkpoint is computed with as stored, or as int8.");
+                SyntheticTensors synthetic = Synthesize(config, options.WeightDtype(parsed));
+                source = synthetic;
+                config = config with { Fp8BlockSize = synthetic.Fp8BlockSize };
+                // The weights are made in the type asked for; nothing is left to convert.
+                load = load with { Cpu = load.Cpu with { Weights = WeightConversion.AsStored, Preload = false } };
             }
 
             using var bar = new LoadProgressBar();
@@ -104,19 +108,27 @@ internal sealed class ModelSession : IDisposable
         _source.Dispose();
     }
 
-    private static (ITensorSource Source, ModelConfig Config, LoadOptions Load) Synthesize(ModelConfig config, string weightDtype, LoadOptions load)
+    /// <summary>Made-up weights of the type --weight-dtype names; says on standard error where they had to be of another.</summary>
+    public static SyntheticTensors Synthesize(ModelConfig config, string weightDtype)
     {
-        ModelGraph graph = ModelCatalog.Find(config).Build(config);
-        DType dtype = weightDtype switch
+        DType dtype = weightDtype == "stored"
+            ? config.Fp8BlockSize is null ? DType.Bf16 : DType.F8E4M3
+            : WeightDtypes.Of(weightDtype);
+        var source = new SyntheticTensors(ModelCatalog.Find(config).Build(config), dtype);
+        foreach ((DType other, int matrices) in source.Fallbacks())
         {
-            "f32" => DType.F32,
-            "bf16" => DType.Bf16,
-            "fp8" => DType.F8E4M3,
-            "int8" => DType.I8,
-            _ => config.Fp8BlockSize is null ? DType.Bf16 : DType.F8E4M3,
-        };
-        var source = new SyntheticTensors(graph, dtype);
-        // The weights are made in the type asked for; nothing is left to convert.
-        return (source, config with { Fp8BlockSize = source.Fp8BlockSize }, load with { Cpu = load.Cpu with { Weights = WeightConversion.AsStored, Preload = false } });
+            Terminal.Note($"--weight-dtype {weightDtype}: {matrices} matrices have rows that are not whole blocks of {dtype.BlockElements}; they are {WeightDtypes.Name(other)} instead.");
+        }
+
+        return source;
     }
+
+    /// <summary>Matrices and vectors by type, as they are stored or made, largest first.</summary>
+    public static IReadOnlyList<WeightTotal> Totals(IEnumerable<(string Dtype, long Bytes)> tensors)
+        => [.. tensors.GroupBy(t => t.Dtype, StringComparer.Ordinal).Select(g => new WeightTotal(g.Key, g.Count(), g.Sum(t => t.Bytes))).OrderByDescending(t => t.Bytes)];
+
+    /// <summary>Of the model that is loaded.</summary>
+    public IReadOnlyList<WeightTotal> Totals() => Totals(_source is SyntheticTensors synthetic
+        ? synthetic.List().Select(t => (WeightDtypes.StoredName(t.DType), t.ByteLength))
+        : _checkpoint!.ListTensors().Select(t => (t.DType, t.ByteLength)));
 }
