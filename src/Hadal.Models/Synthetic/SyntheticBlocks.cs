@@ -8,7 +8,7 @@ namespace Hadal.Models.Synthetic;
 /// Codes are uniform, so a block's variance is its step squared times (n² − 1) / 12 of n codes. Types without a minimum have one code more below zero than
 /// above; as ggml's quantiser does, their steps have either sign, so that nothing drifts. Layouts: github.com/ggml-org/ggml, src/ggml-common.h.
 /// </remarks>
-internal static class SyntheticBlocks
+public static class SyntheticBlocks
 {
     /// <summary>Smallest and largest 6-bit scale of a Q4_K or Q5_K sub-block.</summary>
     private const int MinScale = 32, MaxScale = 63;
