@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hadal.Cli.Output;
+using Hadal.Cli.Session;
 using Hadal.Cli.Verbs;
 using Hadal.Numerics;
 
@@ -37,6 +38,7 @@ internal static class Program
 
         try
         {
+            StrictText.CheckCommandLine(args);
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
         }
         catch (HadalException e)

@@ -5,7 +5,7 @@ namespace Hadal.Cli.Tests;
 /// <summary>Runs the command as a person would, and keeps what it said.</summary>
 internal sealed record HadalProcess(int ExitCode, string Output, string Error)
 {
-    private static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "hadal");
+    public static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "hadal");
 
     public static Task<HadalProcess> RunAsync(params string[] arguments) => RunAsync(null, arguments);
 
@@ -21,9 +21,20 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
         return await EndAsync(process);
     }
 
-    public static Process Start(params string[] arguments)
+    /// <summary>With bytes on standard input that need not be text.</summary>
+    public static async Task<HadalProcess> RunBytesAsync(byte[] input, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Executable, arguments)
+        using Process process = Start(arguments);
+        await process.StandardInput.BaseStream.WriteAsync(input);
+        process.StandardInput.Close();
+        return await EndAsync(process);
+    }
+
+    public static Process Start(params string[] arguments) => StartOther(Executable, arguments);
+
+    public static Process StartOther(string executable, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(executable, arguments)
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

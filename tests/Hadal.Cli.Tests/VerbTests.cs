@@ -30,6 +30,19 @@ public sealed partial class VerbTests
     [InlineData("bench", "--dtype", "f64")]
     [InlineData("bench", "--weight-dtype", "q3")]
     [InlineData("bench", "--device", "cuda")]
+    [InlineData("bench", "--prompt", "-1")]
+    [InlineData("bench", "--batch", "1,0")]
+    [InlineData("bench", "--repeat", "0")]
+    [InlineData("run", "--prompt", "x", "--max-tokens", "0")]
+    [InlineData("run", "--prompt", "x", "--max-context", "0")]
+    [InlineData("serve", "--max-running", "0")]
+    [InlineData("serve", "--max-running", "64", "--max-batched-tokens", "63")]
+    [InlineData("serve", "--max-queue", "0")]
+    [InlineData("serve", "--drain", "-1")]
+    [InlineData("serve", "--port", "65536")]
+    [InlineData("serve", "--host", "nowhere")]
+    [InlineData("serve", "--host", "localhost", "--port", "0")]
+    [InlineData("logits", "--input-ids", "x", "--output", "y", "--chunk", "-1")]
     [InlineData("logits")]
     [InlineData("nonsense")]
     public async Task Usage_Wrong_Is2AndSaysWhereHelpIs(params string[] arguments)
@@ -38,6 +51,48 @@ public sealed partial class VerbTests
         Assert.Equal(2, run.ExitCode);
         Assert.Contains("error: ", run.Error);
         Assert.Contains("--help", run.Error);
+        if (arguments.Length > 2)
+        {
+            Assert.Contains(arguments[^2], run.Error);
+        }
+    }
+
+    [Fact]
+    public async Task Bench_TooLong_NamesTheOptionGiven()
+    {
+        (await HadalProcess.RunAsync("bench", "--prompt", "100000")).ExpectError("--prompt 100000", "the model takes 2048");
+        (await HadalProcess.RunAsync("bench", "--prompt", "0", "--depth", "2000", "--decode", "64")).ExpectError("--depth 2000 with --decode 64", "2064");
+        (await HadalProcess.RunAsync("bench", "--prompt", "200", "--max-context", "100")).ExpectError("--prompt 200", "--max-context is 100");
+        (await HadalProcess.RunAsync("bench", "--prompt", "0", "--depth", "100", "--decode", "4", "--batch", "8", "--max-context", "104", "--kv-memory", "1MiB")).ExpectError("--batch 8", "--kv-memory");
+        (await HadalProcess.RunAsync("bench", "--prompt", "0", "--batch", "65536", "--depth", "1900")).ExpectError("65536 sequences", "MiB");
+    }
+
+    [Fact]
+    public async Task Run_StandardInputThatIsNoUtf8_IsAnError()
+    {
+        byte[] bad = [.. "Once upon"u8, 0xFF, .. " a time"u8];
+        (await HadalProcess.RunBytesAsync(bad, "run", "--max-tokens", "1")).ExpectError("standard input", "offset 9");
+        (await HadalProcess.RunBytesAsync([], "run", "--max-tokens", "1")).ExpectError("standard input is empty");
+    }
+
+    [Fact]
+    public async Task Run_ArgumentThatIsNoUtf8_IsAnError()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the bytes of the command line are read from /proc");
+        using Process process = HadalProcess.StartOther("/bin/sh", "-c", "exec \"$0\" run --max-tokens 1 --prompt \"$(printf 'a\\377b')\"", HadalProcess.Executable);
+        process.StandardInput.Close();
+        (await HadalProcess.EndAsync(process)).ExpectError("not UTF-8");
+    }
+
+    [Fact]
+    public async Task Tokenize_LineThatIsNoText_IsNamed()
+    {
+        byte[] good = "{\"text\": \"é\"}\n"u8.ToArray();
+        byte[] lines = [.. Enumerable.Repeat(good, 400).SelectMany(l => l), .. "{\"text\": \""u8, 0xC3, .. "\"}\n"u8];
+        (await HadalProcess.RunBytesAsync(lines, "tokenize", "--jsonl", "-")).ExpectError("line 401", "UTF-8", "offset 10");
+        (await HadalProcess.RunBytesAsync([.. good, .. "{\"text\": \"\\ud800\"}\n"u8], "tokenize", "--jsonl", "-")).ExpectError("line 2", "Unicode");
+        HadalProcess marked = (await HadalProcess.RunBytesAsync([0xEF, 0xBB, 0xBF, .. good], "tokenize", "--jsonl", "-")).ExpectSuccess();
+        Assert.Contains("\"decoded\":\"é\"", marked.Output, StringComparison.Ordinal);
     }
 
     [Fact]

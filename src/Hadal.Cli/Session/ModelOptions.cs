@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Hadal.Graph.Cpu;
 using Hadal.Graph.Passes;
 using Hadal.Models.Loading;
@@ -60,12 +59,14 @@ internal sealed class ModelOptions
     public ModelOptions(Command command, string dtype)
     {
         _dtype.DefaultValueFactory = _ => dtype;
-        OneOf(_device, "cpu");
-        OneOf(_dtype, "auto", "f32", "bf16");
-        OneOf(_kvDtype, "f32", "bf16");
-        OneOf(_weightDtype, ["stored", .. WeightDtypes.Names]);
-        InRange(_threads, 0, 1024);
-        InRange(_blockSize, 1, 1024);
+        _device.OneOf("cpu");
+        _dtype.OneOf("auto", "f32", "bf16");
+        _kvDtype.OneOf("f32", "bf16");
+        _weightDtype.OneOf(["stored", .. WeightDtypes.Names]);
+        _threads.InRange(0, 1024);
+        _blockSize.InRange(1, 1024);
+        _layers.InRange(1);
+        _maxContext.InRange(1);
         // With an optional argument, a mistyped option would be taken for it.
         _model.Validators.Add(result =>
         {
@@ -112,32 +113,4 @@ internal sealed class ModelOptions
     };
 
     private static DType Float(string text) => text == "bf16" ? DType.Bf16 : DType.F32;
-
-    private static void OneOf(Option option, params string[] allowed)
-    {
-        option.Validators.Add(result =>
-        {
-            foreach (Token token in result.Tokens)
-            {
-                if (!allowed.Contains(token.Value, StringComparer.Ordinal))
-                {
-                    result.AddError($"{option.Name} {token.Value}: allowed is {string.Join(", ", allowed)}");
-                }
-            }
-        });
-    }
-
-    private static void InRange(Option option, int min, int max)
-    {
-        option.Validators.Add(result =>
-        {
-            foreach (Token token in result.Tokens)
-            {
-                if (int.TryParse(token.Value, out int n) && (n < min || n > max))
-                {
-                    result.AddError($"{option.Name} {token.Value}: allowed is {min} to {max}");
-                }
-            }
-        });
-    }
 }

@@ -68,7 +68,7 @@ internal sealed class ModelSession : IDisposable
         return (name, checkpoint.Config, checkpoint);
     }
 
-    public static ModelSession Load(ModelOptions options, ParseResult parsed, CancellationToken cancellationToken, Func<LoadOptions, LoadOptions>? adjust = null)
+    public static ModelSession Load(ModelOptions options, ParseResult parsed, CancellationToken cancellationToken, Func<ModelConfig, LoadOptions, LoadOptions>? adjust = null)
     {
         (string name, ModelConfig config, Checkpoint? checkpoint) = Open(options, parsed);
         ITensorSource? source = checkpoint?.Tensors;
@@ -76,7 +76,7 @@ internal sealed class ModelSession : IDisposable
         {
             var clock = Stopwatch.StartNew();
             LoadOptions load = options.LoadOptions(parsed);
-            load = adjust?.Invoke(load) ?? load;
+            load = adjust?.Invoke(config, load) ?? load;
             if (source is null)
             {
                 SyntheticTensors synthetic = Synthesize(config, options.WeightDtype(parsed));

@@ -18,6 +18,7 @@ internal sealed class SamplingOptions
 
     public SamplingOptions(Command command)
     {
+        _maxTokens.InRange(1);
         foreach (Option option in new Option[] { _temperature, _topP, _topK, _minP, _repetition, _seed, _maxTokens, _stop })
         {
             command.Options.Add(option);

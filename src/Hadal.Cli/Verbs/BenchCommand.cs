@@ -38,6 +38,11 @@ internal static class BenchCommand
         var repeat = new Option<int>("--repeat") { Description = "Repetitions; the median counts", DefaultValueFactory = _ => 3, HelpName = "N" };
         var profile = new Option<bool>("--profile") { Description = "Also show where the time goes, by operation" };
         var markdown = new Option<bool>("--markdown") { Description = "Print rows of a Markdown table instead of JSON (eng/bench-cpu.sh puts the head above them)" };
+        prompt.InRange(0);
+        decode.InRange(0);
+        batch.InRange(1, 65536);
+        depth.InRange(0);
+        repeat.InRange(1);
         foreach (Option option in new Option[] { prompt, decode, batch, depth, repeat, profile, markdown })
         {
             command.Options.Add(option);
@@ -50,19 +55,32 @@ internal static class BenchCommand
 
     private static int Run(ParseResult parsed, ModelOptions options, int[] prompts, int decode, int[] batches, int[] depths, int repeat, bool profile, bool markdown, CancellationToken cancellationToken)
     {
-        if (repeat < 1 || decode < 0 || prompts.Any(p => p < 0) || batches.Any(b => b < 1) || depths.Any(d => d < 0))
+        long deepest = decode > 0 ? (long)depths.Max() + decode : 0;
+        int longest = (int)Math.Min(Math.Max(prompts.Max(), deepest), int.MaxValue);
+        string longestName = prompts.Max() >= deepest ? $"--prompt {prompts.Max()}" : $"--depth {depths.Max()} with --decode {decode}";
+        using ModelSession session = ModelSession.Load(options, parsed, cancellationToken, (config, load) =>
         {
-            throw new HadalException("--repeat and --batch must be at least 1; --prompt, --decode and --depth at least 0.");
+            int limit = Math.Min(load.MaxContextLen ?? int.MaxValue, config.MaxPositionEmbeddings);
+            if (longest > limit)
+            {
+                string whose = limit == load.MaxContextLen ? "--max-context is" : "the model takes";
+                throw new HadalException($"{longestName}: that is {longest} tokens, and {whose} {limit}.");
+            }
+
+            // Pages for what will be measured and no more: peak memory is one of the results.
+            return load with
+            {
+                MaxContextLen = load.MaxContextLen ?? Math.Max(longest, 1),
+                MaxSequences = batches.Max(),
+                KvMemoryBytes = load.KvMemoryBytes ?? long.MaxValue,
+            };
+        });
+        long pages = (long)batches.Max() * ((deepest + session.Runner.BlockSize - 1) / session.Runner.BlockSize);
+        if (pages > session.Runner.NumBlocks)
+        {
+            throw new HadalException($"--batch {batches.Max()} with {longestName} needs {pages} KV pages and --kv-memory holds {session.Runner.NumBlocks}.");
         }
 
-        int longest = Math.Max(prompts.Max(), depths.Max() + decode);
-        using ModelSession session = ModelSession.Load(options, parsed, cancellationToken, load => load with
-        {
-            // Pages for what will be measured and no more: peak memory is one of the results.
-            MaxContextLen = load.MaxContextLen ?? Math.Max(longest, 1),
-            MaxSequences = Math.Max(batches.Max(), 1),
-            KvMemoryBytes = load.KvMemoryBytes ?? long.MaxValue,
-        });
         double before = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
         // The buffer that measured the bandwidth is not the model's.
         ProcessMemory.ResetPeak();

@@ -44,7 +44,7 @@ internal static class EvalCommand
             throw new HadalException("Give one of --ids FILE.npy and --text FILE.");
         }
 
-        using ModelSession session = ModelSession.Load(options, parsed, cancellationToken, load => load with { MaxSequences = 1 });
+        using ModelSession session = ModelSession.Load(options, parsed, cancellationToken, (_, load) => load with { MaxSequences = 1 });
         string file = (ids ?? text)!.FullName;
         List<int[]> rows = ids is not null ? ReadIds(file) : ReadText(file, session, context);
         int vocab = session.Config.VocabSize;

@@ -25,6 +25,7 @@ internal static class LogitsCommand
         var input = new Option<FileInfo>("--input-ids") { Description = "safetensors file with tensor input_ids [B, T] int64", Required = true, HelpName = "FILE" };
         var output = new Option<FileInfo>("--output") { Description = "safetensors file to write tensor logits [B, T, V] float32 to", Required = true, HelpName = "FILE" };
         var chunk = new Option<int>("--chunk") { Description = "Compute the rows in pieces of this many tokens; 0 for whole", HelpName = "TOKENS" };
+        chunk.InRange(0);
         command.Options.Add(input);
         command.Options.Add(output);
         command.Options.Add(chunk);
@@ -36,7 +37,7 @@ internal static class LogitsCommand
     {
         int[][] rows = ReadIds(input.FullName);
         int length = rows[0].Length;
-        using ModelSession session = ModelSession.Load(options, parsed, cancellationToken, load => load with { MaxSequences = 1 });
+        using ModelSession session = ModelSession.Load(options, parsed, cancellationToken, (_, load) => load with { MaxSequences = 1 });
         int vocab = session.Config.VocabSize;
         if (length > session.Runner.MaxContextLen)
         {

@@ -44,19 +44,23 @@ internal static class RunCommand
     private static async Task<int> RunAsync(
         ParseResult parsed, ModelOptions options, SamplingOptions samplingOptions, string? prompt, string? system, bool raw, bool json, CancellationToken cancellationToken)
     {
+        if (prompt is null && Console.IsInputRedirected)
+        {
+            prompt = await StrictText.ReadStandardInputAsync(cancellationToken).ConfigureAwait(false);
+            if (prompt.Length == 0)
+            {
+                throw new HadalException("Standard input is empty. Give --prompt TEXT, or a text on standard input.");
+            }
+        }
+
         await using var session = new EngineSession(
-            ModelSession.Load(options, parsed, cancellationToken, load => load with { MaxSequences = 1 }),
+            ModelSession.Load(options, parsed, cancellationToken, (_, load) => load with { MaxSequences = 1 }),
             new EngineOptions { MaxRunning = 1, MaxQueue = 1 });
         SamplingParams sampling = samplingOptions.Params(parsed, session.Config);
         bool template = !raw && session.Template is not null;
         if (system is not null && !template)
         {
             throw new HadalException("--system needs a chat template; this model has none, or --raw leaves it out.");
-        }
-
-        if (prompt is null && Console.IsInputRedirected)
-        {
-            prompt = await Console.In.ReadToEndAsync(cancellationToken).ConfigureAwait(false);
         }
 
         if (prompt is not null)

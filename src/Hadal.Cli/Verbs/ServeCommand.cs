@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using Hadal.Cli.Output;
 using Hadal.Cli.Session;
 using Hadal.Engine;
@@ -37,6 +38,35 @@ internal static class ServeCommand
         var reasoning = new Option<ReasoningMode>("--reasoning") { Description = "auto: what stands in <think>…</think> becomes reasoning_content; off: it stays in the text", DefaultValueFactory = _ => ReasoningMode.Auto };
         var drain = new Option<int>("--drain") { Description = "Seconds that running answers may take once the server is told to stop", DefaultValueFactory = _ => 30, HelpName = "SECONDS" };
         var verbose = new Option<bool>("--verbose") { Description = "Log every request (never prompts, answers or keys)" };
+        port.InRange(0, 65535);
+        running.InRange(1, 65536);
+        queue.InRange(1);
+        budget.InRange(1);
+        drain.InRange(0, 86400);
+        host.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var address }] && address is not ("*" or "localhost") && !IPAddress.TryParse(address, out _))
+            {
+                result.AddError($"--host {address}: expected an IP address, localhost, or * for all");
+            }
+        });
+        command.Validators.Add(result =>
+        {
+            if (result.Errors.Any())
+            {
+                return;
+            }
+
+            if (result.GetValue(budget) < result.GetValue(running))
+            {
+                result.AddError($"--max-batched-tokens {result.GetValue(budget)} is less than --max-running {result.GetValue(running)}: some answers would never get a token");
+            }
+
+            if (result.GetValue(host) == "localhost" && result.GetValue(port) == 0)
+            {
+                result.AddError("--port 0 needs an IP address as --host: localhost is two addresses, which would get different ports");
+            }
+        });
         foreach (Option option in new Option[] { host, port, name, keys, running, queue, budget, noPrefix, reasoning, drain, verbose })
         {
             command.Options.Add(option);
@@ -78,7 +108,7 @@ internal static class ServeCommand
                 console.TimestampFormat = "HH:mm:ss ";
             }));
         await using var session = new EngineSession(
-            ModelSession.Load(options, parsed, cancellationToken, load => load with { MaxSequences = engine.MaxRunning }),
+            ModelSession.Load(options, parsed, cancellationToken, (_, load) => load with { MaxSequences = engine.MaxRunning }),
             engine with { Logger = loggers.CreateLogger("Hadal.Engine") });
         Terminal.Note($"{session.Name}: context {session.Engine.MaxContextLen} tokens, KV pages for {session.KvTokens} tokens");
         var served = new ServedModel

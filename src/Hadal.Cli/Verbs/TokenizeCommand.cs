@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Hadal.Cli.Session;
 using Hadal.Demo;
 using Hadal.Formats.Checkpoints;
 using Hadal.Formats.Tokenization;
@@ -36,13 +37,16 @@ internal static class TokenizeCommand
         using Checkpoint? checkpoint = model is null ? DemoModel.Open() : File.Exists(model) ? Checkpoint.Open(model) : null;
         ITokenizer tokenizer = checkpoint is not null ? CheckpointText.LoadTokenizer(checkpoint) : TokenizerLoader.FromFolder(model!);
         using Stream input = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
-        using var reader = new StreamReader(input, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        // Latin-1 keeps every byte, so that each line is decoded by itself and a bad one is named rightly.
+        using var reader = new StreamReader(input, Encoding.Latin1, detectEncodingFromByteOrderMarks: false);
         using Stream output = Console.OpenStandardOutput();
         using var json = new Utf8JsonWriter(output, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         int number = 0;
-        while (ReadLine(reader, file, ++number) is { } line)
+        while (reader.ReadLine() is { } bytes)
         {
+            number++;
             cancellationToken.ThrowIfCancellationRequested();
+            string line = StrictText.Decode(Encoding.Latin1.GetBytes(bytes), $"{file}: line {number}");
             if (line.Length == 0)
             {
                 continue;
@@ -67,18 +71,6 @@ internal static class TokenizeCommand
         return 0;
     }
 
-    private static string? ReadLine(StreamReader reader, string file, int number)
-    {
-        try
-        {
-            return reader.ReadLine();
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new HadalException($"{file}: line {number} is not UTF-8.", e);
-        }
-    }
-
     private static string Text(string line, string file, int number)
     {
         try
@@ -90,9 +82,14 @@ internal static class TokenizeCommand
                 return text.GetString()!;
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException e)
         {
             throw new HadalException($"{file}: line {number} is no JSON: {e.Message}", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            // System.Text.Json's word for half of a surrogate pair, which is no text.
+            throw new HadalException($"{file}: line {number}: a string is not valid Unicode: {e.Message}", e);
         }
 
         throw new HadalException($"{file}: line {number}: expected an object with a string \"text\".");

@@ -52,7 +52,7 @@ public static class ModelConfigReader
         }
         catch (JsonException e)
         {
-            throw new HadalException($"{file}: is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine}: {e.Message}", e);
+            throw new HadalException($"{file}: is not valid JSON{JsonPosition.Of(e)}: {e.Message}", e);
         }
         catch (InvalidOperationException e)
         {

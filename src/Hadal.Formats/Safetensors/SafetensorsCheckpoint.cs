@@ -187,7 +187,7 @@ public sealed class SafetensorsCheckpoint : ITensorSource
         }
         catch (JsonException e)
         {
-            throw new HadalException($"{path}: is not valid JSON at line {e.LineNumber + 1}: {e.Message}", e);
+            throw new HadalException($"{path}: is not valid JSON{JsonPosition.Of(e)}: {e.Message}", e);
         }
         catch (InvalidOperationException e)
         {

@@ -21,7 +21,7 @@ internal readonly record struct JsonField(JsonElement Element, string File, stri
     }
 
     public static HadalException Broken(string file, JsonException e) =>
-        new($"{file} is no valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine}: {e.Message} Download the file again.", e);
+        new($"{file} is no valid JSON{JsonPosition.Of(e)}: {e.Message} Download the file again.", e);
 
     public static JsonField Root(JsonDocument document, string file)
     {

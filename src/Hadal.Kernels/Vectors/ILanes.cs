@@ -7,8 +7,8 @@ namespace Hadal.Kernels.Vectors;
 /// <typeparamref name="TV"/> is the register, the implementing type is the instruction set.
 /// </summary>
 /// <remarks>
-/// The methods are the explicit ISA intrinsics rather than the portable ones: ahead-of-time code compiles those as they are
-/// under a run-time check, whatever its baseline.
+/// The methods are the explicit ISA intrinsics rather than the portable ones: each width is one instruction, whatever the compiler's
+/// preferred vector size. Ahead-of-time code takes the width of its baseline (eng/publish.sh: AVX2); a JIT takes the machine's.
 /// </remarks>
 internal unsafe interface ILanes<TV>
     where TV : unmanaged

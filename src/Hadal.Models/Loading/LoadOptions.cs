@@ -10,7 +10,7 @@ public sealed record LoadOptions
 
     public CpuOptions Cpu { get; init; } = new();
 
-    /// <summary>Bytes of KV pages; null for a quarter of the memory that is free after the weights, but no more than <see cref="MaxSequences"/> full contexts.</summary>
+    /// <summary>Bytes of KV pages; null for a quarter of the memory this process may use, but no more than <see cref="MaxSequences"/> full contexts.</summary>
     public long? KvMemoryBytes { get; init; }
 
     /// <summary>Longest sequence; null for the model's own limit, or what the pages hold where that is less.</summary>

@@ -74,10 +74,17 @@ public static class ModelLoader
             throw new HadalException($"--kv-memory {budget} bytes: one page of {cpu.BlockSize} tokens takes {bytesPerBlock} bytes.");
         }
 
+        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (blocks * bytesPerBlock > memory)
+        {
+            throw new HadalException(
+                $"KV pages of {blocks * bytesPerBlock / (1 << 20)} MiB for {options.MaxSequences} sequences of {wanted} tokens are more than the {memory / (1 << 20)} MiB of memory that this process may use. Ask for fewer or shorter sequences, or give --kv-dtype bf16.");
+        }
+
         if (options.MaxContextLen is not null && blocks < blocksPerSequence)
         {
             throw new HadalException(
-                $"A context of {wanted} tokens needs {blocksPerSequence * bytesPerBlock / (1 << 20)} MiB of KV pages and {budget / (1 << 20)} MiB are planned. Raise --kv-memory, lower --max-context to {blocks * cpu.BlockSize}, or give --kv-dtype bf16.");
+                $"A context of {wanted} tokens needs {blocksPerSequence * bytesPerBlock >> 10} KiB of KV pages and {budget >> 10} KiB are planned. Raise --kv-memory, lower --max-context to {blocks * cpu.BlockSize}, or give --kv-dtype bf16.");
         }
 
         return ((int)blocks, (int)Math.Min(wanted, blocks * cpu.BlockSize));

@@ -105,8 +105,8 @@ public sealed class ModelConfigReaderTests
     }
 
     [Theory]
-    [InlineData("{\"a\":1,\"a\":2}", "not valid JSON")]
-    [InlineData("{\"model_type\":\"llama\",\"model_type\":\"llama\"}", "not valid JSON")]
+    [InlineData("{\"a\":1,\"a\":2}", "not valid JSON: ")]
+    [InlineData("{\"model_type\":\"llama\",\"model_type\":\"llama\"}", "not valid JSON: ")]
     [InlineData("[]", "not a JSON object")]
     [InlineData("", "not valid JSON")]
     [InlineData("{\"model_type\":\"llama\"", "line 1")]

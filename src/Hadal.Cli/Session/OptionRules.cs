@@ -1,0 +1,38 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace Hadal.Cli.Session;
+
+/// <summary>What an option takes, checked with the command line, before anything is loaded.</summary>
+internal static class OptionRules
+{
+    public static void OneOf(this Option option, params string[] allowed)
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens)
+            {
+                if (!allowed.Contains(token.Value, StringComparer.Ordinal))
+                {
+                    result.AddError($"{option.Name} {token.Value}: allowed is {string.Join(", ", allowed)}");
+                }
+            }
+        });
+    }
+
+    /// <summary>For whole numbers, one or a comma-separated list of them.</summary>
+    public static void InRange(this Option option, int min, int max = int.MaxValue)
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (string part in result.Tokens.SelectMany(t => t.Value.Split(',')))
+            {
+                if (int.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int n) && (n < min || n > max))
+                {
+                    result.AddError($"{option.Name} {part}: allowed is {(max == int.MaxValue ? $"{min} and more" : $"{min} to {max}")}");
+                }
+            }
+        });
+    }
+}
