@@ -9,21 +9,24 @@ namespace Hadal.Jit;
 /// <remarks>
 /// A decode step is some hundreds of operations of a few microseconds each, so between operations the workers spin;
 /// after about a millisecond without work they park, so that an idle engine costs nothing.
-/// Shares are claimed, not assigned: on a busy machine a worker may come late or not at all, and then the caller does its share instead of waiting
-/// for the operating system to give that worker a core.
+/// A worker does the share of its own number first, so that at every call it meets the data it met before; but shares are claimed, not assigned: on a
+/// busy machine a worker may come late or not at all, and then another does its share instead of waiting for the operating system to give it a core.
 /// One caller at a time. <see cref="Run{T}"/> allocates nothing.
 /// </remarks>
 public sealed unsafe class WorkerPool : IDisposable
 {
-    // The round in the upper half, then the number of shares, then the next share to claim: one word, so that a late worker cannot mix up two rounds.
-    private const int RoundShift = 32;
-    private const int SharesShift = 16;
-    private const long ShareMask = 0xFFFF;
+    // The round above the number of shares, in one word: a late worker cannot mix up two rounds.
+    private const int RoundShift = 16;
+    private const long SharesMask = 0xFFFF;
 
     private readonly int _spinIterations;
     private readonly Thread[] _threads;
     private readonly SemaphoreSlim[] _parked;
     private readonly PaddedInt[] _sleeping;
+
+    // The round that each share was last claimed in.
+    private readonly PaddedLong[] _claimed;
+    private readonly PaddedLong[] _runs;
     private delegate*<void*, int, int, void> _body;
     private void* _state;
     private PaddedLong _ticket;
@@ -42,6 +45,8 @@ public sealed unsafe class WorkerPool : IDisposable
         _threads = new Thread[NumWorkers - 1];
         _parked = new SemaphoreSlim[NumWorkers];
         _sleeping = new PaddedInt[NumWorkers];
+        _claimed = new PaddedLong[NumWorkers];
+        _runs = new PaddedLong[NumWorkers];
         for (int i = 1; i < NumWorkers; i++)
         {
             int worker = i;
@@ -52,6 +57,9 @@ public sealed unsafe class WorkerPool : IDisposable
     }
 
     public int NumWorkers { get; }
+
+    /// <summary>Cuts items into one run for each worker, for the next <see cref="Run{T}"/> with all workers. Allocates nothing.</summary>
+    public WorkSplit Split(int items) => new(_runs, items, NumWorkers);
 
     /// <summary>Runs the work in up to <paramref name="maxWorkers"/> shares and returns when all are done. An exception of any share is thrown here.</summary>
     public void Run<T>(ref T work, int maxWorkers = int.MaxValue)
@@ -74,7 +82,7 @@ public sealed unsafe class WorkerPool : IDisposable
             Wake(i);
         }
 
-        RunShares(round);
+        RunShares(worker: 0, round);
         for (int tries = 0; Volatile.Read(ref _unfinished.Value) != 0; tries++)
         {
             if (tries < _spinIterations)
@@ -118,8 +126,8 @@ public sealed unsafe class WorkerPool : IDisposable
 
     private long IssueTicket(int shares)
     {
-        long round = (uint)((_ticket.Value >> RoundShift) + 1);
-        Interlocked.Exchange(ref _ticket.Value, (round << RoundShift) | ((long)shares << SharesShift));
+        long round = (_ticket.Value >> RoundShift) + 1;
+        Interlocked.Exchange(ref _ticket.Value, (round << RoundShift) | (long)shares);
         return round;
     }
 
@@ -131,20 +139,22 @@ public sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>Claims and runs shares of a round until none is left.</summary>
-    private void RunShares(long round)
+    /// <summary>Claims and runs shares of a round until none is left, the worker's own first.</summary>
+    private void RunShares(int worker, long round)
     {
-        while (true)
+        long ticket = Volatile.Read(ref _ticket.Value);
+        if (ticket >> RoundShift != round)
         {
-            long ticket = Volatile.Read(ref _ticket.Value);
-            int shares = (int)((ticket >> SharesShift) & ShareMask);
-            int share = (int)(ticket & ShareMask);
-            if ((uint)(ticket >> RoundShift) != round || share >= shares)
-            {
-                return;
-            }
+            return;
+        }
 
-            if (Interlocked.CompareExchange(ref _ticket.Value, ticket + 1, ticket) != ticket)
+        int shares = (int)(ticket & SharesMask);
+        for (int i = 0; i < shares; i++)
+        {
+            int share = (worker + i) % shares;
+            // A round ends only when all its shares are claimed, so a worker that is late finds none below its round.
+            long last = Volatile.Read(ref _claimed[share].Value);
+            if (last >= round || Interlocked.CompareExchange(ref _claimed[share].Value, round, last) != last)
             {
                 continue;
             }
@@ -170,7 +180,7 @@ public sealed unsafe class WorkerPool : IDisposable
         while (true)
         {
             int tries = 0;
-            while ((uint)(Volatile.Read(ref _ticket.Value) >> RoundShift) == seen)
+            while (Volatile.Read(ref _ticket.Value) >> RoundShift == seen)
             {
                 if (++tries < _spinIterations)
                 {
@@ -180,7 +190,7 @@ public sealed unsafe class WorkerPool : IDisposable
 
                 // Announce the sleep, then look once more: a caller that missed the announcement has issued a new ticket.
                 Interlocked.Exchange(ref _sleeping[worker].Value, 1);
-                if ((uint)(Volatile.Read(ref _ticket.Value) >> RoundShift) == seen && !_stopping)
+                if (Volatile.Read(ref _ticket.Value) >> RoundShift == seen && !_stopping)
                 {
                     _parked[worker].Wait();
                 }
@@ -198,8 +208,8 @@ public sealed unsafe class WorkerPool : IDisposable
                 return;
             }
 
-            seen = (uint)(Volatile.Read(ref _ticket.Value) >> RoundShift);
-            RunShares(seen);
+            seen = Volatile.Read(ref _ticket.Value) >> RoundShift;
+            RunShares(worker, seen);
         }
     }
 }

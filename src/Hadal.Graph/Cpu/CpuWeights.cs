@@ -20,6 +20,7 @@ public sealed unsafe class CpuWeights : IDisposable
     private readonly Dictionary<string, WeightMatrix> _matrices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, WeightMatrix> _converted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PackedMatrix> _packed = new(StringComparer.Ordinal);
+    private readonly NativeArena _arena = new();
     private readonly PackedKernels? _kernels;
     private readonly Dictionary<string, NativeBuffer> _vectors = new(StringComparer.Ordinal);
     private readonly List<NativeBuffer> _owned = [];
@@ -115,12 +116,8 @@ public sealed unsafe class CpuWeights : IDisposable
         }
 
         _owned.Clear();
-        foreach (PackedMatrix packed in _packed.Values)
-        {
-            packed.Dispose();
-        }
-
         _packed.Clear();
+        _arena.Dispose();
     }
 
     private StoredTensor Find(WeightSpec spec)
@@ -159,7 +156,7 @@ public sealed unsafe class CpuWeights : IDisposable
         _matrices[spec.Name] = matrix;
         if (linear && PackedKindOf(spec, matrix) is { } kind)
         {
-            PackedMatrix packed = WeightPacker.Pack(_pool, matrix, kind);
+            PackedMatrix packed = WeightPacker.Pack(_pool, matrix, kind, _arena);
             _packed[spec.Name] = packed;
             ByteLength += packed.ByteLength;
             if (!_alsoRead.Contains(spec.Name))

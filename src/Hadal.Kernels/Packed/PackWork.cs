@@ -4,11 +4,9 @@ using Hadal.Numerics;
 
 namespace Hadal.Kernels.Packed;
 
-/// <summary>Packs blocks of 64 rows, each claimed by whichever worker is free.</summary>
-internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target) : IWork
+/// <summary>Packs blocks of 64 rows. Split as the products will be: a worker first touches, and so has near it, what it will read.</summary>
+internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target, WorkSplit split) : IWork
 {
-    private int _next;
-
     public void Run(int worker, int numWorkers)
     {
         PackedFormat format = target.Format;
@@ -19,18 +17,25 @@ internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target) : IWor
         using NativeBuffer minima = NativeBuffer.Of<ushort>(format.Groups(columns));
         using NativeBuffer row = NativeBuffer.Of<float>(columns);
         using NativeBuffer rounded = new((nuint)columns);
-        int block;
-        while ((block = Interlocked.Increment(ref _next) - 1) < target.NumBlocks)
+        while (split.Next(worker, out int first, out int count))
         {
-            int panels = target.PanelsOf(block);
-            byte* data = target.Block(block);
-            WriteBlockScales(block, panels);
-            for (int r = 0; r < panels * PackedFormat.PanelRows; r++)
+            for (int block = first; block < first + count; block++)
             {
-                int n = (block * PackedFormat.BlockRows) + r;
-                Read(n, columns, codes.As<ushort>(), scales.As<ushort>(), minima.As<ushort>(), row.As<float>(), rounded.As<sbyte>());
-                Write(data, panels, r, columns, codes.As<ushort>(), scales.As<ushort>(), minima.As<ushort>());
+                PackBlock(block, columns, codes, scales, minima, row, rounded);
             }
+        }
+    }
+
+    private readonly void PackBlock(int block, int columns, NativeBuffer codes, NativeBuffer scales, NativeBuffer minima, NativeBuffer row, NativeBuffer rounded)
+    {
+        int panels = target.PanelsOf(block);
+        byte* data = target.Block(block);
+        WriteBlockScales(block, panels);
+        for (int r = 0; r < panels * PackedFormat.PanelRows; r++)
+        {
+            int n = (block * PackedFormat.BlockRows) + r;
+            Read(n, columns, codes.As<ushort>(), scales.As<ushort>(), minima.As<ushort>(), row.As<float>(), rounded.As<sbyte>());
+            Write(data, panels, r, columns, codes.As<ushort>(), scales.As<ushort>(), minima.As<ushort>());
         }
     }
 

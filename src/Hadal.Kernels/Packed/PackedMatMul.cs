@@ -5,7 +5,7 @@ namespace Hadal.Kernels.Packed;
 
 /// <summary>y[t, n] = Σ_k x[t, k] · W[n, k] (+ bias[n] + residual[t, n]) over packed weights and prepared activations.</summary>
 /// <remarks>
-/// Blocks of 64 rows are claimed by whichever worker is free. With a few tokens a block is read once from front to back; with many, its columns are
+/// Each worker walks a run of neighbouring blocks of 64 rows and helps others out when done (<see cref="WorkSplit"/>). With a few tokens a block is read once from front to back; with many, its columns are
 /// walked in runs that stay in the first-level cache while all tokens pass. A token's sums do not depend on what else is in the step.
 /// Allocates nothing once scratch has grown.
 /// </remarks>
@@ -29,7 +29,7 @@ public static class PackedMatMul
         }
 
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Rows, x.NumTokens, nameof(y));
-        var work = new PackedMatMulWork(kernels, x, parts, firstColumns, epilogue, y, blocks);
+        var work = new PackedMatMulWork(kernels, x, parts, firstColumns, epilogue, y, pool.Split(blocks));
         pool.Run(ref work, blocks);
     }
 }

@@ -6,24 +6,14 @@ using Hadal.Kernels.Vectors;
 namespace Hadal.Kernels.Packed;
 
 internal unsafe struct PackedMatMulWork(
-    PackedKernels kernels, ActivationTiles x, PackedMatrix[] parts, int[] firstColumns, MatMulEpilogue epilogue, MatrixF32 y, int blocks) : IWork
+    PackedKernels kernels, ActivationTiles x, PackedMatrix[] parts, int[] firstColumns, MatMulEpilogue epilogue, MatrixF32 y, WorkSplit split) : IWork
 {
-    private int _next;
-
     public void Run(int worker, int numWorkers)
     {
         float* sums = Scratch.Worker(x.NumTiles * PackedBlock.SumsPerTile(x.Format));
-        // Runs of neighbours while there is much to do, since memory is read in order; single blocks would only cost more claims.
-        int claim = Math.Clamp(blocks / (numWorkers * 16), 1, 8);
-        while (true)
+        while (split.Next(worker, out int first, out int count))
         {
-            int first = Interlocked.Add(ref _next, claim) - claim;
-            if (first >= blocks)
-            {
-                return;
-            }
-
-            for (int i = first; i < Math.Min(first + claim, blocks); i++)
+            for (int i = first; i < first + count; i++)
             {
                 RunBlock(i, sums);
             }

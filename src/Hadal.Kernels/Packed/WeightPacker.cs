@@ -23,19 +23,12 @@ public static unsafe class WeightPacker
     /// <param name="pool">Workers.</param>
     /// <param name="w">The weights.</param>
     /// <param name="kind">What <see cref="KindFor"/> says, or <see cref="PackedKind.Int8"/> for any type: then rows are rounded to int8 with a scale each.</param>
-    public static PackedMatrix Pack(WorkerPool pool, in WeightMatrix w, PackedKind kind)
+    /// <param name="arena">Where the packed matrix will lie.</param>
+    public static PackedMatrix Pack(WorkerPool pool, in WeightMatrix w, PackedKind kind, NativeArena arena)
     {
-        var matrix = new PackedMatrix(PackedFormat.Of(kind), w.Rows, w.Columns);
-        try
-        {
-            var work = new PackWork(w, matrix);
-            pool.Run(ref work);
-            return matrix;
-        }
-        catch
-        {
-            matrix.Dispose();
-            throw;
-        }
+        var matrix = new PackedMatrix(PackedFormat.Of(kind), w.Rows, w.Columns, arena);
+        var work = new PackWork(w, matrix, pool.Split(matrix.NumBlocks));
+        pool.Run(ref work);
+        return matrix;
     }
 }

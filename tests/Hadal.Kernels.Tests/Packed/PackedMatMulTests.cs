@@ -38,7 +38,8 @@ public sealed unsafe class PackedMatMulTests
         PackedKind kind = WeightPacker.KindFor(weights.Matrix) ?? PackedKind.Int8;
         Assert.SkipUnless(kernels.Supports(kind), "this machine (or DOTNET_EnableAVX512=0) has no instructions for this kind");
         using var pool = new WorkerPool(2);
-        using PackedMatrix packed = WeightPacker.Pack(pool, weights.Matrix, kind);
+        using var arena = new NativeArena();
+        PackedMatrix packed = WeightPacker.Pack(pool, weights.Matrix, kind, arena);
         using var tiles = new ActivationTiles(kind);
         var random = new Random(tokens + k);
         int stride = k + 5;
@@ -103,7 +104,8 @@ public sealed unsafe class PackedMatMulTests
         PackedKind kind = WeightPacker.KindFor(weights.Matrix)!.Value;
         Assert.SkipUnless(kernels.Supports(kind), "this machine (or DOTNET_EnableAVX512=0) has no instructions for this kind");
         using var pool = new WorkerPool(2);
-        using PackedMatrix packed = WeightPacker.Pack(pool, weights.Matrix, kind);
+        using var arena = new NativeArena();
+        PackedMatrix packed = WeightPacker.Pack(pool, weights.Matrix, kind, arena);
         using var tiles = new ActivationTiles(kind);
         const int tokens = 23;
         using NativeBuffer xs = NativeBuffer.Of<float>(tokens * 512);
