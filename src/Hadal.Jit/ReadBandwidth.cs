@@ -13,7 +13,7 @@ public static class ReadBandwidth
     /// <returns>GB/s, the best of some passes: the machine's, not the moment's.</returns>
     public static double MeasureGBps(WorkerPool pool, int bufferMiB = 512)
     {
-        using var buffer = new NativeBuffer((nuint)bufferMiB << 20);
+        using NativeBuffer buffer = NativeBuffer.HugePages((nuint)bufferMiB << 20);
         for (int at = 0; at < bufferMiB; at++)
         {
             buffer.Slice((nuint)at << 20, 1 << 20).Fill(1);

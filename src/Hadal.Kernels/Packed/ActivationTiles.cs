@@ -9,6 +9,9 @@ namespace Hadal.Kernels.Packed;
 /// </summary>
 public sealed unsafe class ActivationTiles : IDisposable
 {
+    // About two microseconds of one core.
+    private const int MinParallelValues = 8192;
+
     private NativeBuffer _data = new(0);
     private NativeBuffer _scales = new(0);
     private NativeBuffer _corrections = new(0);
@@ -28,6 +31,19 @@ public sealed unsafe class ActivationTiles : IDisposable
 
     /// <summary>First row of a tile.</summary>
     internal int TileStart(int tile) => _tileStart[tile];
+
+    internal int TileOf(int row)
+    {
+        int low = 0;
+        int high = NumTiles - 1;
+        while (low < high)
+        {
+            int middle = (low + high + 1) / 2;
+            (low, high) = _tileStart[middle] <= row ? (middle, high) : (low, middle - 1);
+        }
+
+        return low;
+    }
 
     internal int TokensOf(int tile) => _tileStart[tile + 1] - _tileStart[tile];
 
@@ -54,8 +70,8 @@ public sealed unsafe class ActivationTiles : IDisposable
     {
         Layout(segmentEnds, numSegments, x.Columns);
         var work = new TileWork(this, x, rows);
-        // A few tokens are done sooner than other workers hear of them.
-        pool.Run(ref work, NumTokens < 8 ? 1 : int.MaxValue);
+        // Little is done sooner than other workers hear of it.
+        pool.Run(ref work, (long)NumTokens * x.Columns < MinParallelValues ? 1 : int.MaxValue);
     }
 
     public void Dispose()

@@ -1,150 +1,152 @@
-using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Hadal.Jit;
 
 namespace Hadal.Kernels.Packed;
 
-/// <summary>Rounds the tokens of tiles. Integers: scale = max |x| / 127 over a group, ties to even.</summary>
+/// <summary>Rounds the tokens of tiles, a share of all groups of all tokens each. Integers: scale = max |x| / 127 over a group, ties to even.</summary>
+/// <remarks>AVX2 as it stands: whoever has the instructions of the emitted kernels has that.</remarks>
 internal unsafe struct TileWork(ActivationTiles tiles, MatrixF32 x, int* rows) : IWork
 {
-    private const int MaxGroupK = 256;
+    /// <summary>Values that are rounded at a time.</summary>
+    private const int Unit = 16;
 
-    // 1.5 · 2^23: adding it leaves an integer in the low bits of a float, rounded to nearest, ties to even.
-    private const float RoundingMagic = 12582912f;
+    /// <summary>Groups of integers; of bf16, runs of as many columns.</summary>
+    public static int RunK(PackedFormat format) => format.IsInteger ? format.GroupK : 256;
 
     public readonly void Run(int worker, int numWorkers)
     {
-        int first = (int)((long)tiles.NumTiles * worker / numWorkers);
-        int end = (int)((long)tiles.NumTiles * (worker + 1) / numWorkers);
-        for (int tile = first; tile < end; tile++)
+        int columns = tiles.Columns;
+        int padded = PackedFormat.Padded(columns);
+        int runK = RunK(tiles.Format);
+        int runs = (padded + runK - 1) / runK;
+        long all = (long)tiles.NumTokens * runs;
+        long first = all * worker / numWorkers;
+        long end = all * (worker + 1) / numWorkers;
+        if (first == end)
         {
-            int tokens = tiles.TokensOf(tile);
-            for (int t = 0; t < tokens; t++)
+            return;
+        }
+
+        int index = (int)(first / runs);
+        int tile = tiles.TileOf(index);
+        float* padding = stackalloc float[256];
+        for (long i = first; i < end; index++)
+        {
+            int run = (int)(i - ((long)index * runs));
+            int lastRun = (int)Math.Min(runs, run + (end - i));
+            i += lastRun - run;
+            while (index >= tiles.TileStart(tile + 1))
             {
-                int index = tiles.TileStart(tile) + t;
-                float* row = x.Row(rows == null ? index : rows[index]);
+                tile++;
+            }
+
+            float* row = x.Row(rows == null ? index : rows[index]);
+            for (; run < lastRun; run++)
+            {
+                int k = run * runK;
+                int count = Math.Min(runK, padded - k);
+                float* values = row + k;
+                if (k + count > columns)
+                {
+                    new Span<float>(padding, count).Clear();
+                    new ReadOnlySpan<float>(values, Math.Max(0, columns - k)).CopyTo(new Span<float>(padding, count));
+                    values = padding;
+                }
+
+                int token = index - tiles.TileStart(tile);
+                int tokens = tiles.TokensOf(tile);
+                uint* target = (uint*)tiles.Tile(tile) + token + ((nint)k * tiles.Format.ActivationBytes / 4 * tokens);
                 if (tiles.Format.IsInteger)
                 {
-                    Integers(row, tile, t, tokens);
+                    Integers(values, count, target, tokens, tile, (run * tokens) + token);
                 }
                 else
                 {
-                    BFloats(row, tile, t, tokens);
+                    BFloats(values, count, target, tokens);
                 }
             }
         }
     }
 
-    private readonly void Integers(float* row, int tile, int token, int tokens)
+    private readonly void Integers(float* values, int count, uint* target, int stride, int tile, int at)
     {
-        PackedFormat format = tiles.Format;
-        int columns = tiles.Columns;
-        int padded = PackedFormat.Padded(columns);
-        uint* target = (uint*)tiles.Tile(tile) + token;
-        // Whole vectors are rounded at a time, which may be more than a group.
-        int span = Math.Max(format.GroupK, 4 * Vector<float>.Count);
-        float* padding = stackalloc float[MaxGroupK];
-        sbyte* rounded = stackalloc sbyte[MaxGroupK];
-        for (int group = 0, k = 0; k < padded; group++, k += format.GroupK)
+        // As integers, magnitudes are ordered like the floats they are, and a NaN is above infinity: it is not lost.
+        Vector256<int> magnitude = Vector256.Create(0x7FFFFFFF);
+        Vector256<int> max = Vector256<int>.Zero;
+        for (int i = 0; i < count; i += Unit)
         {
-            int real = Math.Min(format.GroupK, columns - k);
-            float* values = row + k;
-            if (real < span)
-            {
-                new Span<float>(padding, span).Clear();
-                new ReadOnlySpan<float>(values, Math.Max(real, 0)).CopyTo(new Span<float>(padding, span));
-                values = padding;
-            }
+            Vector256<int> a = Avx2.And(Avx.LoadVector256((int*)(values + i)), magnitude);
+            Vector256<int> b = Avx2.And(Avx.LoadVector256((int*)(values + i + 8)), magnitude);
+            max = Avx2.Max(max, Avx2.Max(a, b));
+        }
 
-            float max = AbsMax(values, span);
-            // NaN and infinity must not vanish in the rounding: as the scale they reach every sum of the token.
-            float scale = max / 127;
-            int sum = Round(values, span, max > 0 && float.IsFinite(max) ? 127 / max : 0, rounded);
-            int at = (group * tokens) + token;
-            tiles.Scales(tile)[at] = scale;
-            tiles.Corrections(tile)[at] = -format.ZeroPoint * sum;
-            tiles.ScaledSums(tile)[at] = scale * sum;
-            int here = Math.Min(format.GroupK, padded - k);
-            for (int i = 0; i < here / 4; i++)
-            {
-                target[((k / 4) + i) * tokens] = ((uint*)rounded)[i];
-            }
+        Vector128<int> m = Sse41.Max(max.GetLower(), max.GetUpper());
+        m = Sse41.Max(m, Sse2.Shuffle(m, 0x4E));
+        m = Sse41.Max(m, Sse2.Shuffle(m, 0xB1));
+        float largest = BitConverter.Int32BitsToSingle(m.ToScalar());
+        // NaN and infinity must not vanish in the rounding: as the scale they reach every sum of the token.
+        Vector256<float> factor = Vector256.Create(largest > 0 && float.IsFinite(largest) ? 127 / largest : 0);
+        Vector128<short> sums = Vector128<short>.Zero;
+        for (int i = 0; i < count; i += Unit)
+        {
+            Vector256<int> a = Avx.ConvertToVector256Int32(Avx.Multiply(Avx.LoadVector256(values + i), factor));
+            Vector256<int> b = Avx.ConvertToVector256Int32(Avx.Multiply(Avx.LoadVector256(values + i + 8), factor));
+            Vector256<short> pairs = Avx2.Permute4x64(Avx2.PackSignedSaturate(a, b).AsInt64(), 0xD8).AsInt16();
+            Store(Sse2.PackSignedSaturate(pairs.GetLower(), pairs.GetUpper()).AsUInt32(), target + (i / 4 * stride), stride);
+            // At most 2 · 16 · 127 in each: no overflow.
+            sums = Sse2.Add(sums, Sse2.Add(pairs.GetLower(), pairs.GetUpper()));
+        }
+
+        Vector128<int> four = Sse2.MultiplyAddAdjacent(sums, Vector128.Create((short)1));
+        four = Sse2.Add(four, Sse2.Shuffle(four, 0x4E));
+        four = Sse2.Add(four, Sse2.Shuffle(four, 0xB1));
+        int sum = four.ToScalar();
+        float scale = largest / 127;
+        tiles.Scales(tile)[at] = scale;
+        tiles.Corrections(tile)[at] = -tiles.Format.ZeroPoint * sum;
+        tiles.ScaledSums(tile)[at] = scale * sum;
+    }
+
+    private static void BFloats(float* values, int count, uint* target, int stride)
+    {
+        for (int i = 0; i < count; i += Unit)
+        {
+            Vector256<uint> a = Bits(values + i);
+            Vector256<uint> b = Bits(values + i + 8);
+            Vector256<ushort> pairs = Avx2.Permute4x64(Avx2.PackUnsignedSaturate(a.AsInt32(), b.AsInt32()).AsInt64(), 0xD8).AsUInt16();
+            Store(pairs.GetLower().AsUInt32(), target + (i / 2 * stride), stride);
+            Store(pairs.GetUpper().AsUInt32(), target + (((i / 2) + 4) * stride), stride);
         }
     }
 
-    private static float AbsMax(float* values, int count)
+    /// <summary>bf16 bits, nearest, ties to even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Bits(float* at)
     {
-        Vector<float> max = Vector<float>.Zero;
-        for (int i = 0; i < count; i += Vector<float>.Count)
-        {
-            // Max hands a NaN on.
-            max = Vector.Max(max, Vector.Abs(Vector.Load(values + i)));
-        }
-
-        float result = 0;
-        for (int i = 0; i < Vector<float>.Count; i++)
-        {
-            result = MathF.Max(result, max[i]);
-        }
-
-        return result;
+        Vector256<float> v = Avx.LoadVector256(at);
+        Vector256<uint> bits = v.AsUInt32();
+        Vector256<uint> odd = Avx2.And(Avx2.ShiftRightLogical(bits, 16), Vector256.Create(1u));
+        Vector256<uint> nearest = Avx2.Add(Avx2.Add(bits, Vector256.Create(0x7FFFu)), odd);
+        // A NaN whose bits are all ones would round over into zero.
+        Vector256<float> number = Avx.CompareOrdered(v, v);
+        Vector256<uint> nan = Avx2.Or(bits, Vector256.Create(0x400000u));
+        return Avx2.ShiftRightLogical(Avx2.BlendVariable(nan, nearest, number.AsUInt32()), 16);
     }
 
-    private static int Round(float* values, int count, float inverse, sbyte* rounded)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Vector128<uint> four, uint* target, int stride)
     {
-        var magic = new Vector<float>(RoundingMagic);
-        var factor = new Vector<float>(inverse);
-        Vector<int> sum = Vector<int>.Zero;
-        int width = Vector<float>.Count;
-        for (int i = 0; i < count; i += 4 * width)
+        if (stride == 1)
         {
-            Vector<int> a = One(values + i);
-            Vector<int> b = One(values + i + width);
-            Vector<int> c = One(values + i + (2 * width));
-            Vector<int> d = One(values + i + (3 * width));
-            sum += a + b + c + d;
-            Vector.Store(Vector.Narrow(Vector.Narrow(a, b), Vector.Narrow(c, d)), rounded + i);
+            Sse2.Store(target, four);
+            return;
         }
 
-        return Vector.Sum(sum);
-
-        Vector<int> One(float* at) => Vector.AsVectorInt32((Vector.Load(at) * factor) + magic) - Vector.AsVectorInt32(magic);
-    }
-
-    private readonly void BFloats(float* row, int tile, int token, int tokens)
-    {
-        int columns = tiles.Columns;
-        int padded = PackedFormat.Padded(columns);
-        uint* target = (uint*)tiles.Tile(tile) + token;
-        int width = Vector<float>.Count;
-        ushort* rounded = stackalloc ushort[2 * width];
-        float* padding = stackalloc float[2 * width];
-        var half = new Vector<uint>(0x7FFF);
-        for (int k = 0; k < padded; k += 2 * width)
-        {
-            float* values = row + k;
-            if (k + (2 * width) > columns)
-            {
-                new Span<float>(padding, 2 * width).Clear();
-                new ReadOnlySpan<float>(values, Math.Max(0, columns - k)).CopyTo(new Span<float>(padding, 2 * width));
-                values = padding;
-            }
-
-            Vector.Store(Vector.Narrow(One(values), One(values + width)), rounded);
-            int here = Math.Min(2 * width, padded - k);
-            for (int i = 0; i < here / 2; i++)
-            {
-                target[((k / 2) + i) * tokens] = ((uint*)rounded)[i];
-            }
-        }
-
-        Vector<uint> One(float* at)
-        {
-            Vector<float> v = Vector.Load(at);
-            Vector<uint> bits = Vector.AsVectorUInt32(v);
-            Vector<uint> nearest = bits + half + (Vector.ShiftRightLogical(bits, 16) & Vector<uint>.One);
-            // A NaN whose bits are all ones would round over into zero.
-            nearest = Vector.ConditionalSelect(Vector.AsVectorUInt32(Vector.Equals(v, v)), nearest, bits | new Vector<uint>(0x400000));
-            return Vector.ShiftRightLogical(nearest, 16);
-        }
+        target[0] = four.ToScalar();
+        target[stride] = Sse41.Extract(four, 1);
+        target[2 * stride] = Sse41.Extract(four, 2);
+        target[3 * stride] = Sse41.Extract(four, 3);
     }
 }
