@@ -49,9 +49,9 @@ internal sealed class Pty : IAsyncDisposable
             {
                 read = await _process.StandardOutput.BaseStream.ReadAsync(_buffer, timeout.Token);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException e)
             {
-                throw new TimeoutException($"waited {_patience.TotalSeconds} s for '{text}'; there was: {all}");
+                throw new TimeoutException($"waited {_patience.TotalSeconds} s for '{text}'; there was: {all}", e);
             }
 
             Assert.True(read > 0, $"the terminal closed before '{text}' came; there was: {all}");

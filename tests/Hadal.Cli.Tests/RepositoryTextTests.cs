@@ -75,12 +75,12 @@ public sealed partial class RepositoryTextTests
         |[\w.+\-]+@[\w\-]+(\.[\w\-]+)*\.[a-z]{2,}\b
         |https?://[\w.\-]*(nuget|nexus|artifactory|npmjs|npm|pypi|registry|jfrog|pkgs)[\w.\-]*
         |https?://[\w.\-]+/(repository|artifactory)/
-        """, RegexOptions.IgnoreCase | RegexOptions.IgnorePatternWhitespace)]
+        """, RegexOptions.IgnoreCase | RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture)]
     private static partial Regex Machine();
 
     [GeneratedRegex("""
         @([\w\-]+\.)*example(\.\w+)?$|^git@github\.com$
         |^https://(api|www)\.nuget\.org|^https://(registry|www)\.npmjs\.(org|com)|^https://(files\.)?(pypi|pythonhosted)\.org
-        """, RegexOptions.IgnoreCase | RegexOptions.IgnorePatternWhitespace)]
+        """, RegexOptions.IgnoreCase | RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture)]
     private static partial Regex Allowed();
 }

@@ -3,6 +3,7 @@ using Hadal.Bench.Packed;
 using Hadal.Jit;
 using Hadal.Kernels;
 using Hadal.Kernels.Packed;
+using Hadal.Numerics;
 
 namespace Hadal.Bench.Moe;
 
@@ -36,8 +37,9 @@ public unsafe class PackedExpertsBench : KernelBench
     {
         PackedKernels kernels = Own(new PackedKernels(CpuFeatures.Detect()));
         RandomWeights.Require(kernels, Kind);
+        NativeArena arena = Own(new NativeArena());
         _kernel = Own(new PackedExperts(kernels));
-        PackedMatrix[] All(int rows, int columns) => [.. Enumerable.Range(0, Experts).Select(_ => Own(RandomWeights.Pack(Pool, Kind, rows, columns)))];
+        PackedMatrix[] All(int rows, int columns) => [.. Enumerable.Range(0, Experts).Select(_ => RandomWeights.Pack(Pool, arena, Kind, rows, columns))];
         _experts = new PackedExpertWeights(All(Inner, Width), All(Inner, Width), All(Width, Inner));
         _x = RandomMatrix(Tokens, Width);
         _y = Matrix(Tokens, Width);

@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using Hadal.Jit;
 using Hadal.Kernels;
 using Hadal.Kernels.Packed;
+using Hadal.Numerics;
 
 namespace Hadal.Bench.Packed;
 
@@ -38,11 +39,12 @@ public class PackedMatMulBench : KernelBench
     {
         _kernels = Own(new PackedKernels(CpuFeatures.Detect()));
         RandomWeights.Require(_kernels, Kind);
+        NativeArena arena = Own(new NativeArena());
         _tiles = Own(new ActivationTiles(Kind));
-        PackedMatrix first = Own(RandomWeights.Pack(Pool, Kind, Rows, Columns));
+        PackedMatrix first = RandomWeights.Pack(Pool, arena, Kind, Rows, Columns);
         // A prompt is bound by arithmetic: one matrix will do.
         int turns = Tokens > 64 ? 1 : (int)(ColdBytes / first.ByteLength) + 1;
-        _weights = [[first], .. Enumerable.Range(1, turns - 1).Select(_ => new[] { Own(RandomWeights.Pack(Pool, Kind, Rows, Columns)) })];
+        _weights = [[first], .. Enumerable.Range(1, turns - 1).Select(_ => new[] { RandomWeights.Pack(Pool, arena, Kind, Rows, Columns) })];
         _x = RandomMatrix(Tokens, Columns);
         _y = Matrix(Tokens, Rows);
         Does(first.ByteLength, 2.0 * Rows * Columns * Tokens, RandomWeights.Instruction(Kind));

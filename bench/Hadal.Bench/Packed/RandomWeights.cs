@@ -6,10 +6,10 @@ using Hadal.Numerics;
 
 namespace Hadal.Bench.Packed;
 
-/// <summary>Packed matrices of random numbers.</summary>
+/// <summary>Packed matrices of random numbers, side by side as a model's.</summary>
 internal static unsafe class RandomWeights
 {
-    public static PackedMatrix Pack(WorkerPool pool, PackedKind kind, int rows, int columns)
+    public static PackedMatrix Pack(WorkerPool pool, NativeArena arena, PackedKind kind, int rows, int columns)
     {
         DType dtype = kind switch
         {
@@ -68,7 +68,7 @@ internal static unsafe class RandomWeights
             ScaleBlockColumns = 128,
             ScaleStride = (columns + 127) / 128,
         };
-        return WeightPacker.Pack(pool, matrix, kind);
+        return WeightPacker.Pack(pool, matrix, kind, arena);
     }
 
     /// <summary>What a kind multiplies with.</summary>

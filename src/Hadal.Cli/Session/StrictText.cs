@@ -28,9 +28,9 @@ internal static class StrictText
         {
             return _utf8.GetString(bytes.StartsWith(mark) ? bytes[mark.Length..] : bytes);
         }
-        catch (DecoderFallbackException)
+        catch (DecoderFallbackException e)
         {
-            throw new HadalException($"{where}: is not UTF-8: bad byte at offset {ValidLength(bytes)}.");
+            throw new HadalException($"{where}: is not UTF-8: bad byte at offset {ValidLength(bytes)}.", e);
         }
     }
 
