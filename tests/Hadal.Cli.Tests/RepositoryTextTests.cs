@@ -41,7 +41,7 @@ public sealed partial class RepositoryTextTests
     [InlineData("in /home" + "/someone/src", true)]
     [InlineData("/root" + "/.nuget", true)]
     [InlineData("mail someone" + "@company.com", true)]
-    [InlineData("https://nexus.corp" + ".net/repository/npm", true)]
+    [InlineData("https://nexu" + "s.corp.net/repository/npm", true)]
     [InlineData("https://api.nuget.org/v3/index.json", false)]
     [InlineData("at https://networkx.org/work/", false)]
     [InlineData("git@github.com:x/y.git", false)]
