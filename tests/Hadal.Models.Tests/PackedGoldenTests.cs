@@ -1,5 +1,6 @@
 using Hadal.Graph.Cpu;
 using Hadal.Jit;
+using Hadal.Numerics;
 
 namespace Hadal.Models.Tests;
 
@@ -28,7 +29,7 @@ public sealed class PackedGoldenTests
     public void Logits_OnPackedWeights_StayNearTheReference(string family, WeightConversion weights)
     {
         Assert.SkipUnless(CpuFeatures.Detect() is { Avx512Vnni: true, Avx512Bf16: true }, "this machine has no such instructions, or they are switched off");
-        using var golden = new Golden(family, "default", new CpuOptions { Threads = 2, BlockSize = 4, Pack = true, Weights = weights });
+        using var golden = new Golden(family, "default", new CpuOptions { Threads = 2, BlockSize = 4, Pack = true, Weights = weights, KvDType = DType.Bf16 });
         float[] logits = golden.Prefill(golden.Rows, chunk: 7);
         double mean = 0;
         double square = 0;
@@ -39,7 +40,9 @@ public sealed class PackedGoldenTests
         }
 
         // bf16 keeps 8 bits, int8 by rows of a random matrix about 6: the share of the logits' size that rounding may take.
-        double bound = weights == WeightConversion.Int8 ? 0.05 : 0.02;
+        // A random mixture's routers choose between near-equal scores, and a flipped expert is a larger step than any rounding.
+        bool mixture = family.StartsWith("deepseek", StringComparison.Ordinal);
+        double bound = mixture ? 0.1 : weights == WeightConversion.Int8 ? 0.05 : 0.02;
         Assert.InRange(mean / Math.Sqrt(square), 0, bound);
     }
 }

@@ -30,10 +30,10 @@ internal sealed class ModelOptions
 
     private readonly Option<string> _dtype = new("--dtype")
     {
-        Description = "Activations: auto (the fastest kernels of this machine: matmuls round activations to bf16 or int8, by their weights), f32 (nothing is rounded), or bf16 (every result is rounded; KV pages are bf16 unless --kv-dtype says otherwise)",
+        Description = "Activations: auto (the fastest kernels of this machine: matmuls round activations to bf16 or int8, by their weights), f32 (nothing is rounded), or bf16 (every result is rounded)",
     };
 
-    private readonly Option<string?> _kvDtype = new("--kv-dtype") { Description = "KV pages: f32 or bf16; by default as --dtype" };
+    private readonly Option<string?> _kvDtype = new("--kv-dtype") { Description = "KV pages: f32 or bf16; by default f32 with --dtype f32, else bf16" };
 
     private readonly Option<string> _weightDtype = new("--weight-dtype")
     {
@@ -92,7 +92,7 @@ internal sealed class ModelOptions
 
     public string WeightDtype(ParseResult parsed) => parsed.GetValue(_weightDtype)!;
 
-    public DType KvDType(ParseResult parsed) => Float(parsed.GetValue(_kvDtype) ?? parsed.GetValue(_dtype)!);
+    public DType KvDType(ParseResult parsed) => parsed.GetValue(_kvDtype) is { } kv ? Float(kv) : parsed.GetValue(_dtype) == "f32" ? DType.F32 : DType.Bf16;
 
     public string Dtype(ParseResult parsed) => parsed.GetValue(_dtype)!;
 

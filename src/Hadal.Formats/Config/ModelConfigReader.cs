@@ -202,7 +202,8 @@ public static class ModelConfigReader
             NumRoutedExperts = c.Int("n_routed_experts", 1, ConfigLimits.Experts),
             NumExpertsPerTok = c.Int("num_experts_per_tok", 1, ConfigLimits.Experts),
             MoeIntermediateSize = c.Int("moe_intermediate_size", 1, ConfigLimits.Width),
-            NumSharedExperts = c.OptionalInt("n_shared_experts", 0, ConfigLimits.Experts) ?? 0,
+            // null means none. Where the key is absent a wrong guess must show: shared experts that are not there are an error, unread ones would not be.
+            NumSharedExperts = c.OptionalInt("n_shared_experts", 0, ConfigLimits.Experts) ?? (c.Mentions("n_shared_experts") ? 0 : v3 ? 1 : 2),
             FirstKDenseReplace = c.OptionalInt("first_k_dense_replace", 0, ConfigLimits.Layers) ?? (v3 ? 3 : 0),
             MoeLayerFreq = c.OptionalInt("moe_layer_freq", 1, ConfigLimits.Layers) ?? 1,
             ScoringFunc = v3 ? ScoringFunc.Sigmoid : ScoringFunc.Softmax,

@@ -17,10 +17,12 @@ public sealed class CpuCompiler
     private readonly BufferPlan _plan;
     private readonly CpuWeights _weights;
     private readonly PackedKernels? _kernels;
+    private readonly DType _kvDType;
     private readonly List<NativeBuffer> _joinedBiases = [];
 
-    private CpuCompiler(BufferPlan plan, CpuWeights weights, PackedKernels? kernels)
+    private CpuCompiler(BufferPlan plan, CpuWeights weights, PackedKernels? kernels, DType kvDType)
     {
+        _kvDType = kvDType;
         _kernels = kernels;
         _plan = plan;
         _weights = weights;
@@ -50,7 +52,7 @@ public sealed class CpuCompiler
         PackedKernels? kernels = options.Pack ? new PackedKernels(CpuFeatures.Detect()) : null;
         WeightSpec[] specs = [.. graph.Weights.Concat(alsoBind).Distinct()];
         CpuWeights weights = CpuWeights.Bind(specs, linear, alsoRead, source, fp8Block, pool, kernels, options, progress, cancellationToken);
-        var compiler = new CpuCompiler(plan, weights, kernels);
+        var compiler = new CpuCompiler(plan, weights, kernels, options.KvDType);
         CpuOp[] ops = [.. graph.Nodes.Select(compiler.Compile)];
         return new CpuProgram(graph, plan, ops, weights, kernels, compiler._joinedBiases, pool, options, compiler.Buffer(graph.Outputs["logits"]));
     }
@@ -93,8 +95,14 @@ public sealed class CpuCompiler
             MlaNormRopeKvWriteOp op => new CpuMlaNormRopeKvWrite(In(0), _weights.Vector(op.NormWeight), In(1), op) { Node = node },
             AttentionOp op => new CpuAttention(In(0), op, Out()) { Node = node },
             MlaAttentionOp op => new CpuMlaAttention(In(0), _weights.Matrix(op.KvB), op, Out()) { Node = node },
+            MlaAbsorbQueryOp op when _weights.PackHeads(op.KvB, op.Shape) is { } heads
+                => new CpuPackedMlaAbsorbQuery(In(0), new PackedHeads(_kernels!, heads.KeysTransposed), op.Shape, Out()) { Node = node },
             MlaAbsorbQueryOp op => new CpuMlaAbsorbQuery(In(0), _weights.Matrix(op.KvB), op.Shape, Out()) { Node = node },
+            MlaLatentAttentionOp op when _kvDType == DType.Bf16 && _kernels?.Latent(op.Shape) is { } kernel
+                => new CpuMlaLatentAttentionBf16(In(0), op, kernel, Out()) { Node = node },
             MlaLatentAttentionOp op => new CpuMlaLatentAttention(In(0), op, Out()) { Node = node },
+            MlaExpandValueOp op when _weights.PackHeads(op.KvB, op.Shape) is { } heads
+                => new CpuPackedMlaExpandValue(In(0), new PackedHeads(_kernels!, heads.Values), op.Shape, Out()) { Node = node },
             MlaExpandValueOp op => new CpuMlaExpandValue(In(0), _weights.Matrix(op.KvB), op.Shape, Out()) { Node = node },
             RouterOp op => new CpuRouter(In(0), op.CorrectionBias is { } bias ? _weights.Vector(bias) : default, op.Config, Out(), Out(1)) { Node = node },
             ExpertsOp op when op.Grouped && PackedExperts(op) is { } experts

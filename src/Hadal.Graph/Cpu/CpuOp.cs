@@ -3,7 +3,7 @@ using Hadal.Graph.Ir;
 namespace Hadal.Graph.Cpu;
 
 /// <summary>A node bound to its buffers and weights, ready to run. Allocates nothing while it runs.</summary>
-public abstract class CpuOp
+public abstract class CpuOp : IDisposable
 {
     /// <summary>The node it was compiled from, for people.</summary>
     public required Node Node { get; init; }
@@ -12,4 +12,9 @@ public abstract class CpuOp
 
     /// <summary>Floats of scratch a step of this many tokens needs.</summary>
     public virtual long ScratchFloats(int numTokens) => 0;
+
+    /// <summary>Frees what the operation holds from step to step.</summary>
+    public virtual void Dispose()
+    {
+    }
 }

@@ -48,7 +48,9 @@ public sealed unsafe class CpuProgram : IDisposable
     public long WeightBytes => _weights.ByteLength;
 
     /// <summary>Bytes the operations read of a weight, scales included.</summary>
-    public long ByteLengthOf(WeightSpec spec) => spec.IsVector ? 4L * spec.Rows : _weights.Packed(spec)?.ByteLength ?? CpuWeights.ByteLengthOf(_weights.Linear(spec));
+    public long ByteLengthOf(WeightSpec spec)
+        => spec.IsVector ? 4L * spec.Rows
+            : _weights.Packed(spec)?.ByteLength ?? _weights.PackedHeads(spec)?.ByteLength ?? CpuWeights.ByteLengthOf(_weights.Linear(spec));
 
     /// <summary>Runs every operation over the batch.</summary>
     /// <returns>[L, V] logits, valid until the next run of the step.</returns>
@@ -101,6 +103,11 @@ public sealed unsafe class CpuProgram : IDisposable
     public void Dispose()
     {
         Pool.Dispose();
+        foreach (CpuOp op in _ops)
+        {
+            op.Dispose();
+        }
+
         _weights.Dispose();
         _kernels?.Dispose();
         foreach (NativeBuffer bias in _joinedBiases)

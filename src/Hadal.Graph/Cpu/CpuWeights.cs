@@ -1,6 +1,7 @@
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
+using Hadal.Kernels.Mla;
 using Hadal.Kernels.Packed;
 using Hadal.Kernels.Weights;
 using Hadal.Numerics;
@@ -20,6 +21,7 @@ public sealed unsafe class CpuWeights : IDisposable
     private readonly Dictionary<string, WeightMatrix> _matrices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, WeightMatrix> _converted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PackedMatrix> _packed = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PackedLatentHeads> _packedHeads = new(StringComparer.Ordinal);
     private readonly NativeArena _arena = new();
     private readonly PackedKernels? _kernels;
     private readonly Dictionary<string, NativeBuffer> _vectors = new(StringComparer.Ordinal);
@@ -98,6 +100,34 @@ public sealed unsafe class CpuWeights : IDisposable
 
     /// <summary>The matrix as emitted kernels read it, or null where it is computed with as <see cref="Linear"/> says.</summary>
     public PackedMatrix? Packed(WeightSpec spec) => _packed.GetValueOrDefault(spec.Name);
+
+    /// <summary>Both halves of a latent up-projection by head, where <see cref="PackHeads"/> packed it; else null.</summary>
+    public PackedLatentHeads? PackedHeads(WeightSpec spec) => _packedHeads.GetValueOrDefault(spec.Name);
+
+    /// <summary>Packs a latent up-projection by head, where there are emitted kernels for its type. Its stored bytes are not read afterwards.</summary>
+    internal PackedLatentHeads? PackHeads(WeightSpec kvB, MlaShape shape)
+    {
+        if (PackedHeads(kvB) is { } done)
+        {
+            return done;
+        }
+
+        WeightMatrix matrix = _matrices[kvB.Name];
+        if (_kernels is null || !_kernels.Supports(PackedKind.Bf16) || WeightPacker.KindFor(matrix) is not { } kind || !_kernels.Supports(kind))
+        {
+            return null;
+        }
+
+        PackedLatentHeads heads = LatentHeadPacker.Pack(_pool, matrix, kind, shape, _arena);
+        _packedHeads.Add(kvB.Name, heads);
+        ByteLength += heads.ByteLength - matrix.ByteLength;
+        if (_source.TryGet(kvB.Name, out StoredTensor? tensor))
+        {
+            _source.Release(tensor);
+        }
+
+        return heads;
+    }
 
     /// <summary>The matrix as stored.</summary>
     public WeightMatrix Matrix(WeightSpec spec) => _matrices[spec.Name];

@@ -13,11 +13,6 @@ namespace Hadal.Kernels.Attention;
 /// </remarks>
 internal static unsafe class PagedFlash
 {
-    private const int MinChunkKeys = 256;
-
-    // Bounds what a split task's states take.
-    private const int MaxChunks = 32;
-
     // About a microsecond and a half of one core: less is not worth a worker's wake-up.
     private const long MultiplyAddsPerWorker = 1 << 16;
 
@@ -61,7 +56,7 @@ internal static unsafe class PagedFlash
         {
             int groups = NumGroups(batch, b, shape);
             numGroups += groups;
-            numChunks += groups * NumChunks(batch.ContextLens[b]);
+            numChunks += groups * ContextChunks.Count(batch.ContextLens[b]);
             multiplyAdds += (long)(batch.CuSeqLens[b + 1] - batch.CuSeqLens[b]) * batch.ContextLens[b] * shape.NumHeads * (shape.KeyDim + shape.ValueDim);
         }
 
@@ -90,7 +85,7 @@ internal static unsafe class PagedFlash
         for (int b = 0; b < batch.NumSequences; b++)
         {
             work.FirstTask[b] = task;
-            task += NumGroups(batch, b, shape) * (split ? NumChunks(batch.ContextLens[b]) : 1);
+            task += NumGroups(batch, b, shape) * (split ? ContextChunks.Count(batch.ContextLens[b]) : 1);
         }
 
         work.FirstTask[batch.NumSequences] = task;
@@ -108,14 +103,6 @@ internal static unsafe class PagedFlash
         int rows = batch.CuSeqLens[sequence + 1] - batch.CuSeqLens[sequence];
         return (rows + shape.TokensPerTask - 1) / shape.TokensPerTask * shape.NumKvHeads * shape.HeadBlocks;
     }
-
-    private static int ChunkKeys(int context)
-    {
-        int keys = (context + MaxChunks - 1) / MaxChunks;
-        return Math.Max(MinChunkKeys, (keys + MinChunkKeys - 1) / MinChunkKeys * MinChunkKeys);
-    }
-
-    private static int NumChunks(int context) => (context + ChunkKeys(context) - 1) / ChunkKeys(context);
 
     private struct Work<TLanes, TV> : IWork
         where TLanes : struct, ILanes<TV>
@@ -164,7 +151,7 @@ internal static unsafe class PagedFlash
 
         private readonly void Run(int sequence, int task, float* free)
         {
-            int chunks = Split ? NumChunks(Batch.ContextLens[sequence]) : 1;
+            int chunks = Split ? ContextChunks.Count(Batch.ContextLens[sequence]) : 1;
             (int group, int chunk) = Math.DivRem(task, chunks);
             (int block, int unit) = Math.DivRem(group, Shape.NumKvHeads * Shape.HeadBlocks);
             (int kvHead, int headBlock) = Math.DivRem(unit, Shape.HeadBlocks);
@@ -191,7 +178,7 @@ internal static unsafe class PagedFlash
             softmax.EndRows();
             int seenByAll = Batch.Positions[t0] + 1;
             int seen = Batch.Positions[t1 - 1] + 1;
-            int chunkKeys = ChunkKeys(Batch.ContextLens[sequence]);
+            int chunkKeys = ContextChunks.Keys(Batch.ContextLens[sequence]);
             float* state;
             if (Split)
             {

@@ -5,34 +5,37 @@ namespace Hadal.Kernels.Packed;
 
 /// <summary>outputs = down · h for every token of every expert that has any.</summary>
 internal unsafe struct PackedDownWork(
-    PackedKernels kernels, ActivationTiles h, PackedExpertWeights experts, int[] segmentExpert, int segments, MatrixF32 outputs) : IWork
+    PackedKernels kernels, ActivationTiles h, PackedExpertWeights experts, int[] segmentExpert, MatrixF32 outputs, WorkSplit split) : IWork
 {
-    private int _next;
+    public readonly void Run(int worker, int numWorkers)
+    {
+        int blocks = experts.Down[0].NumBlocks;
+        float* sums = Scratch.Worker(h.NumTiles * PackedBlock.SumsPerTile(h.Format));
+        while (split.Next(worker, out int firstItem, out int count))
+        {
+            for (int item = firstItem; item < firstItem + count; item++)
+            {
+                RunBlock(item / blocks, item % blocks, sums);
+            }
+        }
+    }
 
-    public void Run(int worker, int numWorkers)
+    private readonly void RunBlock(int segment, int block, float* sums)
     {
         int perTile = PackedBlock.SumsPerTile(h.Format);
-        int blocks = experts.Down[0].NumBlocks;
-        float* sums = Scratch.Worker(h.NumTiles * perTile);
-        int item;
-        while ((item = Interlocked.Increment(ref _next) - 1) < segments * blocks)
+        PackedMatrix down = experts.Down[segmentExpert[segment]];
+        int first = h.SegmentTile(segment);
+        int tiles = h.SegmentTile(segment + 1) - first;
+        PackedBlock.Run(kernels, down, block, h, first, tiles, sums);
+        int row = block * PackedFormat.BlockRows;
+        int rows = Math.Min(down.Rows - row, PackedFormat.BlockRows);
+        int stride = down.PanelsOf(block) * PackedFormat.PanelRows;
+        float* scales = down.RowScales == null ? null : down.RowScales + row;
+        for (int i = 0; i < tiles; i++)
         {
-            int segment = item / blocks;
-            int block = item % blocks;
-            PackedMatrix down = experts.Down[segmentExpert[segment]];
-            int first = h.SegmentTile(segment);
-            int tiles = h.SegmentTile(segment + 1) - first;
-            PackedBlock.Run(kernels, down, block, h, first, tiles, sums);
-            int row = block * PackedFormat.BlockRows;
-            int rows = Math.Min(down.Rows - row, PackedFormat.BlockRows);
-            int stride = down.PanelsOf(block) * PackedFormat.PanelRows;
-            float* scales = down.RowScales == null ? null : down.RowScales + row;
-            for (int i = 0; i < tiles; i++)
+            for (int t = 0; t < h.TokensOf(first + i); t++)
             {
-                for (int t = 0; t < h.TokensOf(first + i); t++)
-                {
-                    PackedMatMulWork.Store(sums + (i * perTile) + (t * stride), scales, null, null, rows, outputs.Row(h.TileStart(first + i) + t) + row);
-                }
+                PackedMatMulWork.Store(sums + (i * perTile) + (t * stride), scales, null, null, rows, outputs.Row(h.TileStart(first + i) + t) + row);
             }
         }
     }

@@ -45,12 +45,12 @@ public sealed unsafe class PackedExperts : IDisposable
         fixed (int* ends = _segmentEnds)
         {
             inputs.Prepare(pool, x, _rows.As<int>(), ends, segments);
-            var gateUp = new PackedGateUpWork(_kernels, inputs, experts, _segmentExpert, segments, h);
+            var gateUp = new PackedGateUpWork(_kernels, inputs, experts, _segmentExpert, h, pool.Split(segments * experts.Gate[0].NumBlocks));
             pool.Run(ref gateUp);
             inners.Prepare(pool, h, null, ends, segments);
         }
 
-        var down = new PackedDownWork(_kernels, inners, experts, _segmentExpert, segments, outputs);
+        var down = new PackedDownWork(_kernels, inners, experts, _segmentExpert, outputs, pool.Split(segments * experts.Down[0].NumBlocks));
         pool.Run(ref down);
         var combine = new PackedCombineWork(outputs, _places.As<int>(), weights, residual, y);
         pool.Run(ref combine, x.Rows < 8 ? 1 : int.MaxValue);

@@ -1,3 +1,4 @@
+using Hadal.Kernels.Vectors;
 using Hadal.Numerics;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
@@ -19,7 +20,7 @@ internal static class PackedKernelEmitter
     /// <summary>Lines (or for int8 and bf16, steps) a round of the inner loop does.</summary>
     public const int Unroll = 4;
 
-    private const int PrefetchBytes = 2048;
+    private const int PrefetchBytes = 8192;
 
     /// <summary>Columns that one round of the inner loop covers.</summary>
     public static int RoundK(PackedFormat format) => format.Kind switch
@@ -35,12 +36,12 @@ internal static class PackedKernelEmitter
         int tiles = panels * tokens;
         bool grouped = format.GroupK > 0;
         bool fp8 = format.Kind == PackedKind.Fp8Block;
-        AssemblerRegisterZMM Acc(int t, int j) => Zmm((t * panels) + j);
-        AssemblerRegisterZMM Sum(int t, int j) => Zmm((grouped ? tiles : 0) + (t * panels) + j);
+        AssemblerRegisterZMM Acc(int t, int j) => Zmm.At((t * panels) + j);
+        AssemblerRegisterZMM Sum(int t, int j) => Zmm.At((grouped ? tiles : 0) + (t * panels) + j);
         int free = grouped ? 2 * tiles : tiles;
-        AssemblerRegisterZMM Weight(int j) => Zmm(free + j);
-        AssemblerRegisterZMM x = Zmm(Math.Min(free + panels, 31));
-        AssemblerRegisterZMM nibbles = Zmm(Math.Min(free + panels + 1, 31));
+        AssemblerRegisterZMM Weight(int j) => Zmm.At(free + j);
+        AssemblerRegisterZMM x = Zmm.At(Math.Min(free + panels, 31));
+        AssemblerRegisterZMM nibbles = Zmm.At(Math.Min(free + panels + 1, 31));
 
         AssemblerRegister64 weights = rax;
         AssemblerRegister64 activations = rdx;
@@ -71,7 +72,7 @@ internal static class PackedKernelEmitter
             c.lea(rsi, __[tables]);
             for (int i = 0; i < 4; i++)
             {
-                c.vmovdqu64(Zmm(27 + i), __zmmword_ptr[rsi + (i * 64)]);
+                c.vmovdqu64(Zmm.At(27 + i), __zmmword_ptr[rsi + (i * 64)]);
             }
 
             c.mov(esi, unchecked((int)0x80808080));
@@ -331,12 +332,4 @@ internal static class PackedKernelEmitter
             c.add(weights, panels * format.GroupTailBytes);
         }
     }
-
-    private static AssemblerRegisterZMM Zmm(int index) => _zmm[index];
-
-    private static readonly AssemblerRegisterZMM[] _zmm =
-    [
-        zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
-        zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23, zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31,
-    ];
 }

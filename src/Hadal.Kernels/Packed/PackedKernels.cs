@@ -1,4 +1,5 @@
 using Hadal.Jit;
+using Hadal.Kernels.Mla;
 using Iced.Intel;
 
 namespace Hadal.Kernels.Packed;
@@ -11,6 +12,7 @@ public sealed unsafe class PackedKernels : IDisposable
     private readonly CpuFeatures _features;
     private readonly nint[] _entries;
     private readonly List<ExecutableMemory> _code = [];
+    private readonly Dictionary<MlaShape, LatentKernel> _latent = [];
     private readonly Lock _lock = new();
 
     public PackedKernels(CpuFeatures features)
@@ -26,6 +28,20 @@ public sealed unsafe class PackedKernels : IDisposable
         PackedKind.Fp8Block => _features.Avx512Bf16 && _features.Avx512Vbmi,
         _ => _features.Avx512Vnni,
     };
+
+    /// <summary>Latent attention for a model's widths, or null where this machine or those widths have none.</summary>
+    public LatentKernel? Latent(MlaShape shape)
+    {
+        lock (_lock)
+        {
+            if (!_latent.TryGetValue(shape, out LatentKernel? kernel) && LatentKernel.Supports(_features, shape))
+            {
+                _latent.Add(shape, kernel = new LatentKernel(shape));
+            }
+
+            return kernel;
+        }
+    }
 
     /// <summary>The bytes of a kernel, for people and tests.</summary>
     public static byte[] Code(PackedKind kind, int panels, int tokens)
@@ -43,6 +59,12 @@ public sealed unsafe class PackedKernels : IDisposable
         }
 
         _code.Clear();
+        foreach (LatentKernel kernel in _latent.Values)
+        {
+            kernel.Dispose();
+        }
+
+        _latent.Clear();
     }
 
     internal delegate* unmanaged<KernelArgs*, void> Find(PackedKind kind, int panels, int tokens)

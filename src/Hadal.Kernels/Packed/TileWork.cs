@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Hadal.Jit;
+using Hadal.Kernels.Vectors;
 
 namespace Hadal.Kernels.Packed;
 
@@ -111,28 +112,10 @@ internal unsafe struct TileWork(ActivationTiles tiles, MatrixF32 x, int* rows) :
 
     private static void BFloats(float* values, int count, uint* target, int stride)
     {
-        for (int i = 0; i < count; i += Unit)
+        for (int i = 0; i < count; i += 8)
         {
-            Vector256<uint> a = Bits(values + i);
-            Vector256<uint> b = Bits(values + i + 8);
-            Vector256<ushort> pairs = Avx2.Permute4x64(Avx2.PackUnsignedSaturate(a.AsInt32(), b.AsInt32()).AsInt64(), 0xD8).AsUInt16();
-            Store(pairs.GetLower().AsUInt32(), target + (i / 2 * stride), stride);
-            Store(pairs.GetUpper().AsUInt32(), target + (((i / 2) + 4) * stride), stride);
+            Store(Bf16Pairs.Round(values + i), target + (i / 2 * stride), stride);
         }
-    }
-
-    /// <summary>bf16 bits, nearest, ties to even.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> Bits(float* at)
-    {
-        Vector256<float> v = Avx.LoadVector256(at);
-        Vector256<uint> bits = v.AsUInt32();
-        Vector256<uint> odd = Avx2.And(Avx2.ShiftRightLogical(bits, 16), Vector256.Create(1u));
-        Vector256<uint> nearest = Avx2.Add(Avx2.Add(bits, Vector256.Create(0x7FFFu)), odd);
-        // A NaN whose bits are all ones would round over into zero.
-        Vector256<float> number = Avx.CompareOrdered(v, v);
-        Vector256<uint> nan = Avx2.Or(bits, Vector256.Create(0x400000u));
-        return Avx2.ShiftRightLogical(Avx2.BlendVariable(nan, nearest, number.AsUInt32()), 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -248,6 +248,18 @@ public sealed class ModelConfigReaderTests
         Assert.Null(Read(root).Moe);
     }
 
+    [Theory]
+    [InlineData("deepseek_v2", 2)]
+    [InlineData("deepseek_v3", 1)]
+    public void FromJson_SharedExperts_AbsentIsTheReferencesDefaultAndNullIsNone(string family, int absent)
+    {
+        JsonObject root = Load(family);
+        root["n_shared_experts"] = null;
+        Assert.Equal(0, Read(root).Moe!.NumSharedExperts);
+        root.Remove("n_shared_experts");
+        Assert.Equal(absent, Read(root).Moe!.NumSharedExperts);
+    }
+
     [Fact]
     public void FromJson_V2WithNormTopkProb_NormalisesInsteadOfScaling()
     {
