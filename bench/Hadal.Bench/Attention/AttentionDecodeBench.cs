@@ -17,6 +17,7 @@ public unsafe class AttentionDecodeBench : KernelBench
     private PagedBatch _batch;
     private MatrixF32 _q;
     private MatrixF32 _o;
+    private LatentKernel? _emitted;
     private int _next;
 
     public enum AttentionKind
@@ -24,7 +25,7 @@ public unsafe class AttentionDecodeBench : KernelBench
         /// <summary>12 heads of 128, 2 of keys and values.</summary>
         GroupedQuery,
 
-        /// <summary>16 heads over latents of 512 + 64.</summary>
+        /// <summary>16 heads over latents of 512 + 64; over bf16 pages by the emitted kernel, where this machine has the instructions.</summary>
         LatentAbsorbed,
     }
 
@@ -46,6 +47,10 @@ public unsafe class AttentionDecodeBench : KernelBench
         if (Kind == AttentionKind.GroupedQuery)
         {
             PagedAttention.Forward(Pool, _q, _batch, _pages[_next], 12, 2, 0.088f, _o);
+        }
+        else if (_emitted is not null)
+        {
+            LatentAttentionBf16.Forward(Pool, _emitted, _q, _batch, _pages[_next], 0.072f, _o);
         }
         else
         {
@@ -87,9 +92,11 @@ public unsafe class AttentionDecodeBench : KernelBench
             Positions = numbers + 3,
             SlotMapping = slot,
         };
+        bool isEmitted = !grouped && dtype == DType.Bf16 && LatentKernel.Supports(CpuFeatures.Detect(), Mla);
+        _emitted = isEmitted ? Own(new LatentKernel(Mla)) : null;
         double operations = grouped ? 2.0 * 12 * Depth * (128 + 128) : 2.0 * 16 * Depth * (Mla.CacheWidth + Mla.KvLoraRank);
         // 28 layers of 512 tokens may stay in a large cache, in a model too; then the share says more than memory gives.
-        Does(pageBytes, operations, MultiplyAdd.F32);
+        Does(pageBytes, operations, isEmitted ? MultiplyAdd.Bf16 : MultiplyAdd.F32);
     }
 
     private KvPages Pages(Random random, long bytes, DType dtype, int width)
