@@ -7,16 +7,17 @@ using Hadal.Numerics;
 namespace Hadal.Cli;
 
 /// <summary>
-/// Exit codes: 0 done; 1 it failed, and standard error says why; 2 the command line is wrong; 130 ended by Ctrl-C.
+/// Exit codes: 0 done; 1 it failed, and standard error says why; 2 the command line is wrong; 130 ended by Ctrl-C, 143 by SIGTERM.
 /// </summary>
 internal static class Program
 {
     public static async Task<int> Main(string[] args)
     {
+        using var interrupts = new Interrupts();
         var root = new RootCommand("Hadal: run and optimise models of the DeepSeek family.\n\nMODEL is a Hugging Face folder, a .gguf file, or nothing: then the bundled demo model runs.")
         {
-            RunCommand.Create(),
-            ServeCommand.Create(),
+            RunCommand.Create(interrupts),
+            ServeCommand.Create(interrupts),
             BenchCommand.Create(),
             LogitsCommand.Create(),
             EvalCommand.Create(),
@@ -39,7 +40,7 @@ internal static class Program
         try
         {
             StrictText.CheckCommandLine(args);
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupts.Token).ConfigureAwait(false);
         }
         catch (HadalException e)
         {
@@ -48,7 +49,7 @@ internal static class Program
         }
         catch (OperationCanceledException)
         {
-            return 130;
+            return interrupts.ExitCode;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -94,7 +94,7 @@ public sealed class LogitsTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private static void WriteIds(string path, long[] ids, DType dtype, long[] shape)
+    internal static void WriteIds(string path, long[] ids, DType dtype, long[] shape)
     {
         using NativeBuffer buffer = NativeBuffer.Of<long>(ids.Length);
         ids.CopyTo(buffer.Span<long>());

@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Hadal.Cli.Tests;
 
 /// <summary>Every verb as the person at the terminal meets it.</summary>
-public sealed partial class VerbTests
+public sealed class VerbTests
 {
     [Theory]
     [InlineData("run")]
@@ -37,6 +36,8 @@ public sealed partial class VerbTests
     [InlineData("run", "--prompt", "x", "--max-context", "0")]
     [InlineData("serve", "--max-running", "0")]
     [InlineData("serve", "--max-running", "64", "--max-batched-tokens", "63")]
+    [InlineData("serve", "--max-running", "513")]
+    [InlineData("serve", "--max-batched-tokens", "63")]
     [InlineData("serve", "--max-queue", "0")]
     [InlineData("serve", "--drain", "-1")]
     [InlineData("serve", "--port", "65536")]
@@ -156,20 +157,6 @@ public sealed partial class VerbTests
         => (await HadalProcess.RunAsync(string.Concat(Enumerable.Repeat("very ", 4000)), ["run", "--raw"])).ExpectError("2048");
 
     [Fact]
-    public async Task Run_Interrupted_EndsCleanlyAtOnce()
-    {
-        using Process process = HadalProcess.Start("run", "--raw", "--prompt", "Once upon a time", "--temperature", "1", "--max-tokens", "2000", "--threads", "1", "--fusion", "none", "--stop", "never to be said");
-        process.StandardInput.Close();
-        char[] some = new char[8];
-        Assert.True(await process.StandardOutput.ReadAsync(some.AsMemory(), TestContext.Current.CancellationToken) > 0);
-        Assert.Equal(0, Kill(process.Id, 2));
-        HadalProcess end = await HadalProcess.EndAsync(process);
-        // The answer may have come to its own end first.
-        Assert.True(end.ExitCode is 130 or 0, $"exit code {end.ExitCode}: {end.Error}");
-        Assert.DoesNotContain("   at ", end.Error);
-    }
-
-    [Fact]
     public async Task Eval_Demo_EqualsTheReference()
     {
         using JsonDocument expected = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(Repository.Goldens, "demo", "heldout_expected.json"), TestContext.Current.CancellationToken));
@@ -236,6 +223,41 @@ public sealed partial class VerbTests
         }
     }
 
+    [Theory]
+    [InlineData("q8_0", "Q8_0")]
+    [InlineData("q4_0", "Q4_0")]
+    [InlineData("q4_1", "Q4_1")]
+    [InlineData("q5_0", "Q5_0")]
+    [InlineData("q5_1", "Q5_1")]
+    [InlineData("q4_k", "Q4_K", "Q8_0")]
+    [InlineData("q5_k", "Q5_K", "Q5_1")]
+    [InlineData("q6_k", "Q6_K", "Q8_0")]
+    [InlineData("f16", "F16")]
+    public async Task Bench_SyntheticGgufType_SaysWhatItsWeightsAre(string asked, params string[] types)
+    {
+        string[] model = ["--synthetic", "deepseek-v2-lite-small", "--layers", "2", "--weight-dtype", asked, "--json"];
+        HadalProcess run = await HadalProcess.RunAsync(["bench", .. model[..^1], "--prompt", "8", "--decode", "2", "--repeat", "1"]);
+        JsonElement report = Json(run);
+        Assert.Equal(asked, report.GetProperty("weight_dtype").GetString());
+        string rest = asked == "f16" ? "BF16" : "F32";
+        Assert.Equal([.. types.Append(rest).Append("F32").Distinct().Order(StringComparer.Ordinal)], Types(report.GetProperty("stored_dtypes")));
+        Assert.Equal(types.Length > 1, run.Error.Contains($"not whole blocks of 256; they are {types[^1].ToLowerInvariant()} instead", StringComparison.Ordinal));
+        Assert.All(report.GetProperty("cases").EnumerateArray(), c => Assert.True(c.GetProperty("tokens_per_second").GetDouble() > 0));
+        HadalProcess inspect = await HadalProcess.RunAsync(["inspect", .. model]);
+        Assert.Equal(Types(report.GetProperty("stored_dtypes")), Types(Json(inspect).GetProperty("dtypes")));
+
+        static string[] Types(JsonElement totals) => [.. totals.EnumerateArray().Select(t => t.GetProperty("dtype").GetString()!).Order(StringComparer.Ordinal)];
+    }
+
+    [Fact]
+    public async Task WeightDtype_OfACheckpoint_IsStoredOrInt8()
+    {
+        foreach (string verb in new[] { "inspect", "bench" })
+        {
+            (await HadalProcess.RunAsync(verb, "--weight-dtype", "q4_0")).ExpectError("q4_0", "--synthetic");
+        }
+    }
+
     [Fact]
     public async Task ExplainAndInspect_GiveTextAndJson()
     {
@@ -257,8 +279,4 @@ public sealed partial class VerbTests
         using JsonDocument document = JsonDocument.Parse(run.Output);
         return document.RootElement.Clone();
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Kill(int process, int signal);
 }

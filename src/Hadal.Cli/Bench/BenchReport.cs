@@ -1,3 +1,5 @@
+using Hadal.Cli.Session;
+
 namespace Hadal.Cli.Bench;
 
 internal sealed record BenchReport
@@ -14,7 +16,11 @@ internal sealed record BenchReport
 
     public required string InstructionSets { get; init; }
 
+    /// <summary>As --weight-dtype says.</summary>
     public required string WeightDtype { get; init; }
+
+    /// <summary>Tensors and bytes by type, as stored or made: what fell back to another type is seen here.</summary>
+    public required IReadOnlyList<WeightTotal> StoredDtypes { get; init; }
 
     public required string Dtype { get; init; }
 

@@ -44,7 +44,7 @@ internal sealed class ModelOptions
 
     private readonly Option<string> _weightDtype = new("--weight-dtype")
     {
-        Description = "Weights of matmuls: stored (their own bits), or int8 (a scale per row, made while loading); for --synthetic also f32, bf16, fp8",
+        Description = "Weights of matmuls: stored (their own bits), or int8 (a scale per row, made while loading); for --synthetic also f32, f16, bf16, fp8 and GGUF's q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k",
         DefaultValueFactory = _ => "stored",
     };
 
@@ -70,7 +70,7 @@ internal sealed class ModelOptions
         _isa.OneOf("auto", "scalar", "avx2", "avx512");
         _dtype.OneOf("auto", "f32", "bf16");
         _kvDtype.OneOf("f32", "bf16");
-        _weightDtype.OneOf("stored", "int8", "f32", "bf16", "fp8");
+        _weightDtype.OneOf(["stored", .. WeightDtypes.Names]);
         _threads.InRange(0, 1024);
         _blockSize.InRange(1, 1024);
         _layers.InRange(1);

@@ -60,6 +60,11 @@ internal sealed class ModelSession : IDisposable
                 : throw new HadalException($"Both MODEL ({model}) and --synthetic {synthetic} are given; give one.");
         }
 
+        if (options.WeightDtype(parsed) is not ("stored" or "int8"))
+        {
+            throw new HadalException($"--weight-dtype {options.WeightDtype(parsed)} is for --synthetic; a checkpoint is computed with as stored, or as int8.");
+        }
+
         if (options.Layers(parsed) is not null)
         {
             throw new HadalException("--layers cuts a --synthetic model; a real one would only talk nonsense.");
@@ -81,7 +86,9 @@ internal sealed class ModelSession : IDisposable
             load = adjust?.Invoke(config, load) ?? load;
             if (source is null)
             {
-                (source, config, load) = Synthesize(config, options.WeightDtype(parsed), load);
+                SyntheticTensors synthetic = Synthesize(config, options.WeightDtype(parsed));
+                source = synthetic;
+                (config, load) = Adapt(synthetic, config, load);
             }
             else
             {
@@ -109,11 +116,9 @@ internal sealed class ModelSession : IDisposable
             return KernelPlan.Of(graph, checkpoint.Tensors, config.Fp8BlockSize, features, load.Cpu);
         }
 
-        (ITensorSource source, config, load) = Synthesize(config, options.WeightDtype(parsed), load, shapesOnly: true);
-        using (source)
-        {
-            return KernelPlan.Of(graph, source, config.Fp8BlockSize, features, load.Cpu);
-        }
+        using SyntheticTensors source = Synthesize(config, options.WeightDtype(parsed), shapesOnly: true);
+        (config, load) = Adapt(source, config, load);
+        return KernelPlan.Of(graph, source, config.Fp8BlockSize, features, load.Cpu);
     }
 
     /// <exception cref="HadalException">Synthetic weights have no tokenizer.</exception>
@@ -135,19 +140,32 @@ internal sealed class ModelSession : IDisposable
         }
     }
 
-    private static (ITensorSource Source, ModelConfig Config, LoadOptions Load) Synthesize(ModelConfig config, string weightDtype, LoadOptions load, bool shapesOnly = false)
+    // The weights are made in the type asked for; nothing is left to convert.
+    private static (ModelConfig Config, LoadOptions Load) Adapt(SyntheticTensors source, ModelConfig config, LoadOptions load)
+        => (config with { Fp8BlockSize = source.Fp8BlockSize }, load with { Cpu = load.Cpu with { Weights = WeightConversion.AsStored, Preload = false } });
+
+    /// <summary>Made-up weights of the type --weight-dtype names; says on standard error where they had to be of another.</summary>
+    /// <param name="shapesOnly">Names, types and shapes without bytes.</param>
+    public static SyntheticTensors Synthesize(ModelConfig config, string weightDtype, bool shapesOnly = false)
     {
-        ModelGraph graph = ModelCatalog.Find(config).Build(config);
-        DType dtype = weightDtype switch
+        DType dtype = weightDtype == "stored"
+            ? config.Fp8BlockSize is null ? DType.Bf16 : DType.F8E4M3
+            : WeightDtypes.Of(weightDtype);
+        var source = new SyntheticTensors(ModelCatalog.Find(config).Build(config), dtype, shapesOnly);
+        foreach ((DType other, int matrices) in source.Fallbacks())
         {
-            "f32" => DType.F32,
-            "bf16" => DType.Bf16,
-            "fp8" => DType.F8E4M3,
-            "int8" => DType.I8,
-            _ => config.Fp8BlockSize is null ? DType.Bf16 : DType.F8E4M3,
-        };
-        var source = new SyntheticTensors(graph, dtype, shapesOnly);
-        // The weights are made in the type asked for; nothing is left to convert.
-        return (source, config with { Fp8BlockSize = source.Fp8BlockSize }, load with { Cpu = load.Cpu with { Weights = WeightConversion.AsStored, Preload = false } });
+            Terminal.Note($"--weight-dtype {weightDtype}: {matrices} matrices have rows that are not whole blocks of {dtype.BlockElements}; they are {WeightDtypes.Name(other)} instead.");
+        }
+
+        return source;
     }
+
+    /// <summary>Matrices and vectors by type, as they are stored or made, largest first.</summary>
+    public static IReadOnlyList<WeightTotal> Totals(IEnumerable<(string Dtype, long Bytes)> tensors)
+        => [.. tensors.GroupBy(t => t.Dtype, StringComparer.Ordinal).Select(g => new WeightTotal(g.Key, g.Count(), g.Sum(t => t.Bytes))).OrderByDescending(t => t.Bytes)];
+
+    /// <summary>Of the model that is loaded.</summary>
+    public IReadOnlyList<WeightTotal> Totals() => Totals(_source is SyntheticTensors synthetic
+        ? synthetic.List().Select(t => (WeightDtypes.StoredName(t.DType), t.ByteLength))
+        : _checkpoint!.ListTensors().Select(t => (t.DType, t.ByteLength)));
 }

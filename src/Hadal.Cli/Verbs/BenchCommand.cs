@@ -27,6 +27,7 @@ internal static class BenchCommand
             Examples:
               hadal bench
               hadal bench --synthetic deepseek-r1-distill-qwen-1.5b --weight-dtype int8 --prompt 512 --decode 128
+              hadal bench --synthetic deepseek-v2-lite-small --weight-dtype q4_0 --depth 16,2048
               hadal bench --synthetic deepseek-v2-lite --layers 8 --batch 1,4,16 --depth 0,2048
             """);
         var model = new ModelOptions(command, "auto");
@@ -114,6 +115,7 @@ internal static class BenchCommand
             Threads = session.Runner.Program.Pool.NumWorkers,
             InstructionSets = InstructionSets(options.Dtype(parsed) == "auto"),
             WeightDtype = options.WeightDtype(parsed),
+            StoredDtypes = session.Totals(),
             Dtype = options.Dtype(parsed),
             KvDtype = options.KvDType(parsed) == DType.Bf16 ? "bf16" : "f32",
             Fusion = options.Fusion(parsed).Name,

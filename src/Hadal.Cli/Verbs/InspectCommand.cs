@@ -8,6 +8,7 @@ using Hadal.Graph.Cpu;
 using Hadal.Graph.Ir;
 using Hadal.Graph.Ir.Ops;
 using Hadal.Models;
+using Hadal.Models.Synthetic;
 using Hadal.Numerics;
 using Spectre.Console;
 
@@ -25,6 +26,7 @@ internal static class InspectCommand
               hadal inspect
               hadal inspect DeepSeek-R1-Distill-Qwen-7B --tensors
               hadal inspect --synthetic deepseek-v3 --json
+              hadal inspect --synthetic deepseek-v2-lite --weight-dtype q4_k
             """);
         var model = new ModelOptions(command, "auto");
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
@@ -40,7 +42,11 @@ internal static class InspectCommand
         (string name, ModelConfig config, Checkpoint? checkpoint) = ModelSession.Open(options, parsed);
         using (checkpoint)
         {
-            InspectReport report = Report(name, config, checkpoint, tensors);
+            using SyntheticTensors? synthetic = checkpoint is null ? ModelSession.Synthesize(config, options.WeightDtype(parsed)) : null;
+            List<CheckpointTensor> list = synthetic is null
+                ? [.. checkpoint!.ListTensors()]
+                : [.. synthetic.List().Select(t => new CheckpointTensor(t.Name, WeightDtypes.StoredName(t.DType), t.Shape, t.ByteLength, synthetic.Description))];
+            InspectReport report = Report(name, config, checkpoint, list, tensors);
             if (json)
             {
                 Console.WriteLine(JsonSerializer.Serialize(report, CliJson.Default.InspectReport));
@@ -54,7 +60,7 @@ internal static class InspectCommand
         return 0;
     }
 
-    private static InspectReport Report(string name, ModelConfig config, Checkpoint? checkpoint, bool tensors)
+    private static InspectReport Report(string name, ModelConfig config, Checkpoint? checkpoint, List<CheckpointTensor> list, bool tensors)
     {
         IModelFamily family = ModelCatalog.Find(config);
         ModelGraph graph = family.Build(config);
@@ -65,7 +71,6 @@ internal static class InspectCommand
             EmbedOp e when !config.TieWordEmbeddings => e.Weight.NumElements - e.Weight.Columns,
             _ => 0,
         });
-        List<CheckpointTensor>? list = checkpoint?.ListTensors().ToList();
         IReadOnlyList<WeightSpec> mtp = family.MtpWeights(config);
         return new InspectReport
         {
@@ -85,10 +90,10 @@ internal static class InspectCommand
                 : null,
             KvBytesPerTokenF32 = CpuModelRunner.KvBytesPerToken(graph, DType.F32),
             KvBytesPerTokenBf16 = CpuModelRunner.KvBytesPerToken(graph, DType.Bf16),
-            WeightBytes = list?.Sum(t => t.ByteLength),
-            Dtypes = list is null ? [] : [.. list.GroupBy(t => t.DType).Select(g => new InspectReport.DTypeTotal(g.Key, g.Count(), g.Sum(t => t.ByteLength))).OrderByDescending(t => t.Bytes)],
+            WeightBytes = list.Sum(t => t.ByteLength),
+            Dtypes = ModelSession.Totals(list.Select(t => (t.DType, t.ByteLength))),
             MultiTokenPrediction = mtp.Count > 0 && checkpoint is not null && checkpoint.Tensors.TryGet(mtp[0].Name, out _),
-            Tensors = tensors ? list?.Select(t => new InspectReport.TensorLine(t.Name, t.DType, t.Shape, t.ByteLength, t.File)).ToList() : null,
+            Tensors = tensors ? list.Select(t => new InspectReport.TensorLine(t.Name, t.DType, t.Shape, t.ByteLength, t.File)).ToList() : null,
         };
     }
 

@@ -1,3 +1,5 @@
+using Hadal.Cli.Session;
+
 namespace Hadal.Cli.Verbs;
 
 internal sealed record InspectReport
@@ -30,14 +32,12 @@ internal sealed record InspectReport
 
     public long? WeightBytes { get; init; }
 
-    /// <summary>Tensors and bytes by element type, as stored.</summary>
-    public IReadOnlyList<DTypeTotal> Dtypes { get; init; } = [];
+    /// <summary>Tensors and bytes by element type, as stored, or as --weight-dtype makes them.</summary>
+    public IReadOnlyList<WeightTotal> Dtypes { get; init; } = [];
 
     public bool MultiTokenPrediction { get; init; }
 
     public IReadOnlyList<TensorLine>? Tensors { get; init; }
-
-    internal sealed record DTypeTotal(string Dtype, int Tensors, long Bytes);
 
     internal sealed record TensorLine(string Name, string Dtype, IReadOnlyList<long> Shape, long Bytes, string File);
 }

@@ -12,7 +12,7 @@ namespace Hadal.Cli.Verbs;
 /// <summary><c>hadal run</c>: answer a prompt, or chat in the terminal.</summary>
 internal static class RunCommand
 {
-    public static Command Create()
+    public static Command Create(Interrupts interrupts)
     {
         var command = new Command("run", """
             Answer a prompt, or chat when there is none. The answer goes to standard output as it is made; tokens a second to standard error at the end.
@@ -37,12 +37,12 @@ internal static class RunCommand
             command.Options.Add(option);
         }
 
-        command.SetAction((parsed, ct) => RunAsync(parsed, model, sampling, parsed.GetValue(prompt), parsed.GetValue(system), parsed.GetValue(raw), parsed.GetValue(json), ct));
+        command.SetAction((parsed, ct) => RunAsync(interrupts, parsed, model, sampling, parsed.GetValue(prompt), parsed.GetValue(system), parsed.GetValue(raw), parsed.GetValue(json), ct));
         return command;
     }
 
     private static async Task<int> RunAsync(
-        ParseResult parsed, ModelOptions options, SamplingOptions samplingOptions, string? prompt, string? system, bool raw, bool json, CancellationToken cancellationToken)
+        Interrupts interrupts, ParseResult parsed, ModelOptions options, SamplingOptions samplingOptions, string? prompt, string? system, bool raw, bool json, CancellationToken cancellationToken)
     {
         if (prompt is null && Console.IsInputRedirected)
         {
@@ -77,7 +77,7 @@ internal static class RunCommand
                 Summary(answer);
             }
 
-            return answer.Reason == FinishReason.Cancelled ? 130 : 0;
+            return answer.Reason == FinishReason.Cancelled ? interrupts.ExitCode : 0;
         }
 
         if (!template)
@@ -85,17 +85,23 @@ internal static class RunCommand
             throw new HadalException("A chat needs a chat template; this model has none, or --raw leaves it out. Give --prompt TEXT.");
         }
 
-        return await ChatAsync(session, system, sampling, cancellationToken).ConfigureAwait(false);
+        return await ChatAsync(interrupts, session, system, sampling, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<int> ChatAsync(EngineSession session, string? system, SamplingParams sampling, CancellationToken cancellationToken)
+    private static async Task<int> ChatAsync(Interrupts interrupts, EngineSession session, string? system, SamplingParams sampling, CancellationToken cancellationToken)
     {
         Terminal.Note($"{session.Name}. /reset forgets the conversation, /exit or Ctrl-D ends it, Ctrl-C ends an answer.");
         JsonArray conversation = NewConversation(system);
         while (true)
         {
             await Console.Error.WriteAsync("> ").ConfigureAwait(false);
-            string? line = await Console.In.ReadLineAsync(cancellationToken).ConfigureAwait(false);
+            string? line;
+            // Reading a terminal cannot be cancelled.
+            using (interrupts.Redirect(() => Environment.Exit(130)))
+            {
+                line = await Console.In.ReadLineAsync(cancellationToken).ConfigureAwait(false);
+            }
+
             switch (line?.Trim())
             {
                 case null or "/exit" or "/quit":
@@ -116,23 +122,17 @@ internal static class RunCommand
             }
 
             using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            ConsoleCancelEventHandler handler = (_, e) =>
+            Answer answer;
+            using (interrupts.Redirect(interrupt.Cancel))
             {
-                e.Cancel = true;
-                interrupt.Cancel();
-            };
-            Console.CancelKeyPress += handler;
-            try
-            {
-                Answer answer = await AnswerAsync(session, tokens, sampling, show: true, interrupt.Token).ConfigureAwait(false);
-                Console.WriteLine();
-                Summary(answer);
-                Append(conversation, Message("assistant", answer.Text));
+                answer = await AnswerAsync(session, tokens, sampling, show: true, interrupt.Token).ConfigureAwait(false);
             }
-            finally
-            {
-                Console.CancelKeyPress -= handler;
-            }
+
+            Console.WriteLine();
+            Summary(answer);
+            // Told to end, not just to stop answering.
+            cancellationToken.ThrowIfCancellationRequested();
+            Append(conversation, Message("assistant", answer.Text));
         }
     }
 

@@ -13,7 +13,9 @@ namespace Hadal.Cli.Verbs;
 /// <summary><c>hadal serve</c>: the OpenAI-compatible server.</summary>
 internal static class ServeCommand
 {
-    public static Command Create()
+    private const int DefaultRunning = 64, DefaultBudget = 512;
+
+    public static Command Create(Interrupts interrupts)
     {
         var command = new Command("serve", """
             Serve a model over HTTP, in the shape of the OpenAI API: /v1/chat/completions, /v1/completions, /v1/models, /tokenize, /detokenize, /health, /metrics.
@@ -31,9 +33,9 @@ internal static class ServeCommand
         var port = new Option<int>("--port") { Description = "Port; 0 for any free one", DefaultValueFactory = _ => 8000, HelpName = "PORT" };
         var name = new Option<string?>("--model-name") { Description = "What clients call the model; by default the folder's or file's name", HelpName = "NAME" };
         var keys = new Option<FileInfo?>("--api-keys") { Description = "File of API keys, one a line; every route but /health then asks for one", HelpName = "FILE" };
-        var running = new Option<int>("--max-running") { Description = "Answers made at once", DefaultValueFactory = _ => 64, HelpName = "N" };
+        var running = new Option<int>("--max-running") { Description = "Answers made at once", DefaultValueFactory = _ => DefaultRunning, HelpName = "N" };
         var queue = new Option<int>("--max-queue") { Description = "Requests that may wait; beyond it they get 429", DefaultValueFactory = _ => 1024, HelpName = "N" };
-        var budget = new Option<int>("--max-batched-tokens") { Description = "Tokens computed in one step, prompts and answers together", DefaultValueFactory = _ => 512, HelpName = "N" };
+        var budget = new Option<int>("--max-batched-tokens") { Description = "Tokens computed in one step, prompts and answers together", DefaultValueFactory = _ => DefaultBudget, HelpName = "N" };
         var noPrefix = new Option<bool>("--no-prefix-cache") { Description = "Do not share pages of equal prompt beginnings among requests" };
         var reasoning = new Option<ReasoningMode>("--reasoning") { Description = "auto: what stands in <think>…</think> becomes reasoning_content; off: it stays in the text", DefaultValueFactory = _ => ReasoningMode.Auto };
         var drain = new Option<int>("--drain") { Description = "Seconds that running answers may take once the server is told to stop", DefaultValueFactory = _ => 30, HelpName = "SECONDS" };
@@ -57,12 +59,15 @@ internal static class ServeCommand
                 return;
             }
 
-            if (result.GetValue(budget) < result.GetValue(running))
+            // Here an option that was not given has no value, not its default.
+            int tokens = result.GetResult(budget) is null ? DefaultBudget : result.GetValue(budget);
+            int answers = result.GetResult(running) is null ? DefaultRunning : result.GetValue(running);
+            if (tokens < answers)
             {
-                result.AddError($"--max-batched-tokens {result.GetValue(budget)} is less than --max-running {result.GetValue(running)}: some answers would never get a token");
+                result.AddError($"--max-batched-tokens {tokens} is less than --max-running {answers}: some answers would never get a token");
             }
 
-            if (result.GetValue(host) == "localhost" && result.GetValue(port) == 0)
+            if (result.GetValue(host) == "localhost" && result.GetResult(port) is not null && result.GetValue(port) == 0)
             {
                 result.AddError("--port 0 needs an IP address as --host: localhost is two addresses, which would get different ports");
             }
@@ -73,6 +78,7 @@ internal static class ServeCommand
         }
 
         command.SetAction((parsed, ct) => ServeAsync(
+            interrupts,
             parsed,
             model,
             new HadalServerOptions
@@ -97,7 +103,7 @@ internal static class ServeCommand
     }
 
     private static async Task<int> ServeAsync(
-        ParseResult parsed, ModelOptions options, HadalServerOptions server, EngineOptions engine, string? name, bool verbose, CancellationToken cancellationToken)
+        Interrupts interrupts, ParseResult parsed, ModelOptions options, HadalServerOptions server, EngineOptions engine, string? name, bool verbose, CancellationToken cancellationToken)
     {
         using ILoggerFactory loggers = LoggerFactory.Create(builder => builder
             .SetMinimumLevel(verbose ? LogLevel.Debug : LogLevel.Information)
@@ -130,7 +136,8 @@ internal static class ServeCommand
             },
             [served],
             loggers);
-        // The command line's own Ctrl-C handling ends this token; the application then drains.
+        // Ctrl-C and SIGTERM end this token; the application then lets answers end, for the time it was given.
+        interrupts.Grace = Timeout.InfiniteTimeSpan;
         await app.RunAsync(cancellationToken).ConfigureAwait(false);
         return 0;
     }

@@ -12,10 +12,12 @@ public sealed class NpyArray
 {
     private const int MaxHeaderBytes = 1 << 16;
 
+    private readonly string _path;
     private readonly long[] _values;
 
-    private NpyArray(int[] shape, long[] values)
+    private NpyArray(string path, int[] shape, long[] values)
     {
+        _path = path;
         Shape = shape;
         _values = values;
     }
@@ -101,7 +103,7 @@ public sealed class NpyArray
             }
         }
 
-        return new NpyArray([.. shape.Select(static d => (int)d)], values);
+        return new NpyArray(path, [.. shape.Select(static d => (int)d)], values);
     }
 
     /// <summary>All elements, row by row.</summary>
@@ -113,7 +115,7 @@ public sealed class NpyArray
         {
             result[i] = _values[i] is >= int.MinValue and <= int.MaxValue
                 ? (int)_values[i]
-                : throw new HadalException($"element {i} is {_values[i]}, which does not fit 32 bits: these are no token ids");
+                : throw new HadalException($"{_path}: element {i} is {_values[i]}, which does not fit 32 bits: these are no token ids");
         }
 
         return result;

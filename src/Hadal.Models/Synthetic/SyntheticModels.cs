@@ -3,7 +3,7 @@ using Hadal.Numerics;
 
 namespace Hadal.Models.Synthetic;
 
-/// <summary>Published shapes by name, so that speed can be measured without a download. Sizes from each model's config.json.</summary>
+/// <summary>Shapes by name, so that speed can be measured without a download: published ones, with the sizes of each model's config.json, and one that is scaled down.</summary>
 public static class SyntheticModels
 {
     private static readonly Dictionary<string, ModelConfig> _configs = new(StringComparer.OrdinalIgnoreCase)
@@ -15,6 +15,7 @@ public static class SyntheticModels
         ["deepseek-r1-distill-llama-8b"] = Llama3(4096, 14336, 32, 32),
         ["deepseek-r1-distill-llama-70b"] = Llama3(8192, 28672, 80, 64),
         ["deepseek-v2-lite"] = V2Lite(),
+        ["deepseek-v2-lite-small"] = V2LiteSmall(),
         ["deepseek-v3"] = V3(),
     };
 
@@ -118,6 +119,18 @@ public static class SyntheticModels
             RoutedScalingFactor = 1,
         },
     };
+
+    /// <summary>V2-Lite with its heads, latents and layers, half as wide and with half the experts, so that a whole mixture of 1.56 B parameters fits small machines. Nobody published it.</summary>
+    private static ModelConfig V2LiteSmall()
+    {
+        ModelConfig lite = V2Lite();
+        return lite with
+        {
+            HiddenSize = 1024,
+            IntermediateSize = 2816,
+            Moe = lite.Moe! with { NumRoutedExperts = 32, NumExpertsPerTok = 4, MoeIntermediateSize = 416 },
+        };
+    }
 
     private static ModelConfig V3() => new()
     {

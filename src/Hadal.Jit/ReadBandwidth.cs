@@ -1,20 +1,20 @@
 using System.Diagnostics;
 using System.Numerics;
-using Hadal.Jit;
+using System.Runtime.InteropServices;
 using Hadal.Numerics;
 
-namespace Hadal.Cli.Bench;
+namespace Hadal.Jit;
 
 /// <summary>How fast all workers together read memory that no cache holds: the ceiling of decoding.</summary>
-internal static class ReadBandwidth
+public static class ReadBandwidth
 {
-    private const int BufferMiB = 512;
-
+    /// <param name="pool">Workers that read.</param>
+    /// <param name="bufferMiB">Size of what is read.</param>
     /// <returns>GB/s, the best of some passes: the machine's, not the moment's.</returns>
-    public static double MeasureGBps(WorkerPool pool)
+    public static double MeasureGBps(WorkerPool pool, int bufferMiB = 512)
     {
-        using NativeBuffer buffer = NativeBuffer.HugePages((nuint)BufferMiB << 20);
-        for (int at = 0; at < BufferMiB; at++)
+        using NativeBuffer buffer = NativeBuffer.HugePages((nuint)bufferMiB << 20);
+        for (int at = 0; at < bufferMiB; at++)
         {
             buffer.Slice((nuint)at << 20, 1 << 20).Fill(1);
         }
@@ -22,25 +22,25 @@ internal static class ReadBandwidth
         double best = 0;
         for (int pass = 0; pass < 6; pass++)
         {
-            var work = new Sum(buffer);
+            var work = new Sum(buffer, bufferMiB);
             long start = Stopwatch.GetTimestamp();
             pool.Run(ref work);
-            best = Math.Max(best, ((double)BufferMiB * (1 << 20)) / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e9);
+            best = Math.Max(best, ((double)bufferMiB * (1 << 20)) / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e9);
         }
 
         return best;
     }
 
-    private readonly struct Sum(NativeBuffer buffer) : IWork
+    private readonly struct Sum(NativeBuffer buffer, int bufferMiB) : IWork
     {
         public void Run(int worker, int numWorkers)
         {
-            int first = BufferMiB * worker / numWorkers;
-            int end = BufferMiB * (worker + 1) / numWorkers;
+            int first = bufferMiB * worker / numWorkers;
+            int end = bufferMiB * (worker + 1) / numWorkers;
             Vector<long> a = default, b = default, c = default, d = default;
             for (int at = first; at < end; at++)
             {
-                ReadOnlySpan<Vector<long>> chunk = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, Vector<long>>(buffer.Slice((nuint)at << 20, 1 << 20));
+                ReadOnlySpan<Vector<long>> chunk = MemoryMarshal.Cast<byte, Vector<long>>(buffer.Slice((nuint)at << 20, 1 << 20));
                 for (int i = 0; i + 3 < chunk.Length; i += 4)
                 {
                     a += chunk[i];
