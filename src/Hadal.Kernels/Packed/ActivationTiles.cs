@@ -5,7 +5,7 @@ namespace Hadal.Kernels.Packed;
 
 /// <summary>
 /// Activations as packed kernels read them: tokens in tiles of as many as a kernel takes, four bytes of each in turn, rounded to bf16 or to int8 with a
-/// scale per group. A tile lies within one segment: all tokens, or for routed experts those of one expert. Kept from step to step; grows when needed.
+/// scale per run. A tile lies within one segment: all tokens, or for routed experts those of one expert. Kept from step to step; grows when needed.
 /// </summary>
 public sealed unsafe class ActivationTiles : IDisposable
 {
@@ -15,7 +15,7 @@ public sealed unsafe class ActivationTiles : IDisposable
     private NativeBuffer _data = new(0);
     private NativeBuffer _scales = new(0);
     private NativeBuffer _corrections = new(0);
-    private NativeBuffer _scaledSums = new(0);
+    private NativeBuffer _groupSums = new(0);
     private int[] _tileStart = new int[16];
     private int[] _segmentTile = new int[2];
 
@@ -52,11 +52,11 @@ public sealed unsafe class ActivationTiles : IDisposable
 
     internal byte* Tile(int tile) => _data.Pointer + ((nint)_tileStart[tile] * PackedFormat.Padded(Columns) * Format.ActivationBytes);
 
-    internal float* Scales(int tile) => _scales.As<float>() + GroupOffset(tile);
+    internal float* Scales(int tile) => _scales.As<float>() + ((nint)_tileStart[tile] * Format.Runs(Columns));
 
     internal int* Corrections(int tile) => _corrections.As<int>() + GroupOffset(tile);
 
-    internal float* ScaledSums(int tile) => _scaledSums.As<float>() + GroupOffset(tile);
+    internal float* GroupSums(int tile) => _groupSums.As<float>() + GroupOffset(tile);
 
     /// <summary>Rounds and arranges x: [T, K], as one segment.</summary>
     public void Prepare(WorkerPool pool, MatrixF32 x)
@@ -79,7 +79,7 @@ public sealed unsafe class ActivationTiles : IDisposable
         _data.Dispose();
         _scales.Dispose();
         _corrections.Dispose();
-        _scaledSums.Dispose();
+        _groupSums.Dispose();
     }
 
     private void Layout(int* segmentEnds, int numSegments, int columns)
@@ -114,9 +114,9 @@ public sealed unsafe class ActivationTiles : IDisposable
         if (Format.IsInteger)
         {
             nuint groups = (nuint)NumTokens * (nuint)Format.Groups(columns) * sizeof(float);
-            Grow(ref _scales, groups);
+            Grow(ref _scales, (nuint)NumTokens * (nuint)Format.Runs(columns) * sizeof(float));
             Grow(ref _corrections, groups);
-            Grow(ref _scaledSums, groups);
+            Grow(ref _groupSums, groups);
         }
     }
 

@@ -28,13 +28,14 @@ internal static unsafe class PackedBlock
         for (int k = 0; k < columns; k += run)
         {
             int count = Math.Min(run, columns - k);
-            int group = format.GroupK == 0 ? 0 : k / format.GroupK;
+            int firstGroup = format.GroupK == 0 ? 0 : k / format.GroupK;
+            int firstRun = format.RunK == 0 ? 0 : k / format.RunK;
             int roundK = PackedKernelEmitter.RoundK(format);
             args.Weights = weights + (panels * format.PanelOffset(k));
-            args.Groups = format.GroupK == 0 ? 1 : (count + format.GroupK - 1) / format.GroupK;
-            args.Rounds = format.GroupK / roundK;
-            args.WeightScales = m.BlockScales(block) + (group * panels);
-            args.LastRounds = (count - ((args.Groups - 1) * format.GroupK)) / roundK;
+            args.Runs = format.RunK == 0 ? 1 : (count + format.RunK - 1) / format.RunK;
+            args.Rounds = format.RunK / roundK;
+            args.LastRounds = (count - ((args.Runs - 1) * format.RunK)) / roundK;
+            args.WeightScales = m.BlockScales(block) + (firstRun * panels);
             for (int i = 0; i < numTiles; i++)
             {
                 int tile = firstTile + i;
@@ -43,9 +44,9 @@ internal static unsafe class PackedBlock
                 args.Sums = sums + ((nint)i * stride);
                 if (format.IsInteger)
                 {
-                    args.Scales = x.Scales(tile) + ((nint)group * tokens);
-                    args.Corrections = x.Corrections(tile) + ((nint)group * tokens);
-                    args.ScaledSums = x.ScaledSums(tile) + ((nint)group * tokens);
+                    args.Scales = x.Scales(tile) + ((nint)firstRun * tokens);
+                    args.Corrections = x.Corrections(tile) + ((nint)firstGroup * tokens);
+                    args.GroupSums = x.GroupSums(tile) + ((nint)firstGroup * tokens);
                 }
 
                 kernels.Find(format.Kind, panels, tokens)(&args);

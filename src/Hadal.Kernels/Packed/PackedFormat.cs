@@ -6,14 +6,15 @@ namespace Hadal.Kernels.Packed;
 /// </summary>
 /// <param name="Kind">Which.</param>
 /// <param name="LineK">Columns that one line holds of each of its 16 rows.</param>
-/// <param name="GroupK">Columns that share a scale of weights or activations; 0 where nothing is scaled within a row.</param>
+/// <param name="RunK">Columns after which sums are scaled: the activations' scales for integers, the blocks' of e4m3 weights; 0 where nothing is scaled within a row.</param>
+/// <param name="GroupK">Columns that share a scale of weights and a sum of activations, a part of a run or all of it.</param>
 /// <param name="HasGroupScale">An f16 scale for each row follows the lines of a group.</param>
 /// <param name="HasGroupMin">An f16 minimum follows that.</param>
 /// <param name="ZeroPoint">What the unsigned stored weights are too large by.</param>
 /// <param name="MaxTokens">Tokens a kernel takes at once: as many as accumulators fit into registers for.</param>
 /// <param name="BlockK">Columns after which a worker moves on to the next tokens, so that weights stay in the first-level cache.</param>
 public readonly record struct PackedFormat(
-    PackedKind Kind, int LineK, int GroupK, bool HasGroupScale, bool HasGroupMin, int ZeroPoint, int MaxTokens, int BlockK)
+    PackedKind Kind, int LineK, int RunK, int GroupK, bool HasGroupScale, bool HasGroupMin, int ZeroPoint, int MaxTokens, int BlockK)
 {
     public const int LineBytes = 64;
     public const int PanelRows = 16;
@@ -33,13 +34,13 @@ public readonly record struct PackedFormat(
 
     public static PackedFormat Of(PackedKind kind) => kind switch
     {
-        PackedKind.Bf16 => new(kind, LineK: 2, GroupK: 0, false, false, ZeroPoint: 0, MaxTokens: 6, BlockK: 128),
-        PackedKind.Int8 => new(kind, LineK: 4, GroupK: 256, false, false, ZeroPoint: 128, MaxTokens: 3, BlockK: 256),
-        PackedKind.Int8Group32 => new(kind, LineK: 4, GroupK: 32, true, false, ZeroPoint: 128, MaxTokens: 3, BlockK: 256),
-        PackedKind.Int4Group32 => new(kind, LineK: 8, GroupK: 32, true, false, ZeroPoint: 8, MaxTokens: 3, BlockK: 256),
-        PackedKind.Int4Group32Min => new(kind, LineK: 8, GroupK: 32, true, true, ZeroPoint: 0, MaxTokens: 3, BlockK: 256),
-        PackedKind.Int8Group16 => new(kind, LineK: 4, GroupK: 16, true, false, ZeroPoint: 32, MaxTokens: 3, BlockK: 256),
-        PackedKind.Fp8Block => new(kind, LineK: 4, GroupK: 128, false, false, ZeroPoint: 0, MaxTokens: 3, BlockK: 256),
+        PackedKind.Bf16 => new(kind, LineK: 2, RunK: 0, GroupK: 0, false, false, ZeroPoint: 0, MaxTokens: 6, BlockK: 128),
+        PackedKind.Int8 => new(kind, LineK: 4, RunK: 256, GroupK: 256, false, false, ZeroPoint: 128, MaxTokens: 6, BlockK: 512),
+        PackedKind.Int8Group32 => new(kind, LineK: 4, RunK: 256, GroupK: 32, true, false, ZeroPoint: 128, MaxTokens: 3, BlockK: 512),
+        PackedKind.Int4Group32 => new(kind, LineK: 8, RunK: 256, GroupK: 32, true, false, ZeroPoint: 8, MaxTokens: 3, BlockK: 512),
+        PackedKind.Int4Group32Min => new(kind, LineK: 8, RunK: 256, GroupK: 32, true, true, ZeroPoint: 0, MaxTokens: 3, BlockK: 512),
+        PackedKind.Int8Group16 => new(kind, LineK: 4, RunK: 256, GroupK: 16, true, false, ZeroPoint: 32, MaxTokens: 3, BlockK: 512),
+        PackedKind.Fp8Block => new(kind, LineK: 4, RunK: 128, GroupK: 128, false, false, ZeroPoint: 0, MaxTokens: 3, BlockK: 256),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown kind"),
     };
 
@@ -47,6 +48,9 @@ public readonly record struct PackedFormat(
 
     /// <summary>Groups of a row; 1 where there are none.</summary>
     public int Groups(int columns) => GroupK == 0 ? 1 : (Padded(columns) + GroupK - 1) / GroupK;
+
+    /// <summary>Runs of a row; 1 where there are none.</summary>
+    public int Runs(int columns) => RunK == 0 ? 1 : (Padded(columns) + RunK - 1) / RunK;
 
     /// <summary>Bytes of one panel of 16 rows.</summary>
     public long PanelBytes(int columns) => ((long)Padded(columns) / LineK * LineBytes) + ((long)Groups(columns) * GroupTailBytes);

@@ -6,69 +6,60 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Hadal.Kernels.Packed;
 
 /// <summary>
-/// Writes the inner kernel of packed matrices: up to 4 panels of 16 rows times up to 3 (integers) or 6 (bf16) tokens, sums in registers.
+/// Writes the inner kernel of packed matrices: up to 4 panels of 16 rows times as many tokens as registers hold sums of.
 /// </summary>
 /// <remarks>
 /// Per line of 64 bytes and token one multiply-add instruction does 64 int8 or 32 bf16 products for 16 outputs; a line is loaded once for all tokens,
 /// a token's four bytes are broadcast once for all panels. With 4 panels and 3 tokens that is 12 multiply-adds for 7 loads.
-/// Registers: integer (or no) accumulators first, f32 sums after them, then weights, then one for the broadcast activations.
+/// Registers: accumulators first, then sums of a run where groups of weights are scaled, then weights, then one for the broadcast activations.
 /// vpdpbusd multiplies unsigned by signed, so weights are stored with their zero point added and it is taken out again by what the
-/// accumulators start from.
+/// accumulators start from. Integers are folded into f32 by the scale of the weights' group; that of the activations comes once a run of
+/// <see cref="PackedFormat.RunK"/> columns: the multiplications of a fold compete with the products for the same two ports.
 /// </remarks>
 internal static class PackedKernelEmitter
 {
-    /// <summary>Lines (or for int8 and bf16, steps) a round of the inner loop does.</summary>
-    public const int Unroll = 4;
-
     private const int PrefetchBytes = 8192;
 
-    /// <summary>Columns that one round of the inner loop covers.</summary>
-    public static int RoundK(PackedFormat format) => format.Kind switch
-    {
-        // A group is one round: its scales follow its lines.
-        PackedKind.Int8Group16 => 16,
-        PackedKind.Int8Group32 or PackedKind.Int4Group32 or PackedKind.Int4Group32Min => 32,
-        _ => Unroll * format.LineK,
-    };
+    // Lines a round of an inner loop does where groups do not say.
+    private const int Unroll = 4;
+
+    /// <summary>Columns that one round of the inner loop covers; a group where weights are scaled by groups.</summary>
+    public static int RoundK(PackedFormat format) => format.HasGroupScale ? format.GroupK : Unroll * format.LineK;
 
     public static void Emit(Assembler c, PackedFormat format, int panels, int tokens)
     {
+        if (format.IsInteger)
+        {
+            EmitIntegers(c, format, panels, tokens);
+        }
+        else
+        {
+            EmitFloats(c, format, panels, tokens);
+        }
+    }
+
+    private static void EmitFloats(Assembler c, PackedFormat format, int panels, int tokens)
+    {
         int tiles = panels * tokens;
-        bool grouped = format.GroupK > 0;
         bool fp8 = format.Kind == PackedKind.Fp8Block;
         AssemblerRegisterZMM Acc(int t, int j) => Zmm.At((t * panels) + j);
-        AssemblerRegisterZMM Sum(int t, int j) => Zmm.At((grouped ? tiles : 0) + (t * panels) + j);
-        int free = grouped ? 2 * tiles : tiles;
-        AssemblerRegisterZMM Weight(int j) => Zmm.At(free + j);
-        AssemblerRegisterZMM x = Zmm.At(Math.Min(free + panels, 31));
-        AssemblerRegisterZMM nibbles = Zmm.At(Math.Min(free + panels + 1, 31));
+        AssemblerRegisterZMM Sum(int t, int j) => Zmm.At((fp8 ? tiles : 0) + (t * panels) + j);
+        AssemblerRegisterZMM Weight(int j) => Zmm.At(tiles + j);
+        AssemblerRegisterZMM x = Zmm.At(Math.Min(tiles + panels, 31));
 
         AssemblerRegister64 weights = rax;
         AssemblerRegister64 activations = rdx;
-        AssemblerRegister64 scales = r8;
-        AssemblerRegister64 corrections = r9;
-        AssemblerRegister64 scaledSums = r10;
+        AssemblerRegister64 weightScales = r9;
         AssemblerRegister64 sums = r11;
-        AssemblerRegister64 weightScales = r9; // where corrections are for integers
         Label tables = c.CreateLabel();
-
-        c.mov(weights, __qword_ptr[rdi]);
-        c.mov(activations, __qword_ptr[rdi + 8]);
-        c.mov(sums, __qword_ptr[rdi + 16]);
-        c.mov(scales, __qword_ptr[rdi + 24]);
-        c.mov(corrections, __qword_ptr[rdi + (fp8 ? 64 : 32)]);
-        c.mov(scaledSums, __qword_ptr[rdi + 40]);
-        c.mov(ecx, __dword_ptr[rdi + 48]);
-        for (int t = 0; t < tokens; t++)
-        {
-            for (int j = 0; j < panels; j++)
-            {
-                c.vmovups(Sum(t, j), __zmmword_ptr[sums + (((t * panels) + j) * 64)]);
-            }
-        }
-
+        c.mov(weights, __qword_ptr[rdi + KernelArgs.WeightsAt]);
+        c.mov(activations, __qword_ptr[rdi + KernelArgs.ActivationsAt]);
+        c.mov(sums, __qword_ptr[rdi + KernelArgs.SumsAt]);
+        c.mov(ecx, __dword_ptr[rdi + KernelArgs.RunsAt]);
+        ForTiles(panels, tokens, (t, j) => c.vmovups(Sum(t, j), __zmmword_ptr[sums + (((t * panels) + j) * 64)]));
         if (fp8)
         {
+            c.mov(weightScales, __qword_ptr[rdi + KernelArgs.WeightScalesAt]);
             c.lea(rsi, __[tables]);
             for (int i = 0; i < 4; i++)
             {
@@ -78,57 +69,21 @@ internal static class PackedKernelEmitter
             c.mov(esi, unchecked((int)0x80808080));
             c.vpbroadcastd(zmm31, esi);
         }
-        else if (format.LineK == 8)
-        {
-            c.mov(esi, 0x0F0F0F0F);
-            c.vpbroadcastd(nibbles, esi);
-        }
 
-        Label group = c.CreateLabel();
+        Label run = c.CreateLabel();
         Label round = c.CreateLabel();
-        c.Label(ref group);
-        if (grouped)
+        c.Label(ref run);
+        if (fp8)
         {
-            for (int t = 0; t < tokens; t++)
-            {
-                for (int j = 0; j < panels; j++)
-                {
-                    if (format.ZeroPoint != 0)
-                    {
-                        c.vpbroadcastd(Acc(t, j), __dword_ptr[corrections + (t * 4)]);
-                    }
-                    else
-                    {
-                        c.vpxord(Acc(t, j), Acc(t, j), Acc(t, j));
-                    }
-                }
-            }
-
-            if (format.IsInteger)
-            {
-                c.add(corrections, tokens * 4);
-            }
+            ForTiles(panels, tokens, (t, j) => c.vpxord(Acc(t, j), Acc(t, j), Acc(t, j)));
         }
 
-        c.mov(esi, __dword_ptr[rdi + 52]);
-        c.cmp(ecx, 1);
-        c.cmove(esi, __dword_ptr[rdi + 56]);
+        EmitCount(c, KernelArgs.RoundsAt, KernelArgs.LastRoundsAt);
         c.Label(ref round);
-        int lines = RoundK(format) / format.LineK;
-        for (int line = 0; line < lines; line++)
+        for (int line = 0; line < Unroll; line++)
         {
             int at = line * panels * PackedFormat.LineBytes;
-            for (int j = 0; j < panels; j++)
-            {
-                c.prefetcht0(__byte_ptr[weights + (at + (j * PackedFormat.LineBytes) + PrefetchBytes)]);
-            }
-
-            if (format.LineK == 8)
-            {
-                EmitNibbles(c, line, panels, tokens, at, weights, activations, Acc, Weight, x, nibbles);
-                continue;
-            }
-
+            EmitPrefetch(c, weights, at, panels);
             if (fp8)
             {
                 EmitE4M3(c, line, panels, tokens, at, weights, activations, Acc);
@@ -145,56 +100,181 @@ internal static class PackedKernelEmitter
                 c.vpbroadcastd(x, __dword_ptr[activations + (((line * tokens) + t) * 4)]);
                 for (int j = 0; j < panels; j++)
                 {
-                    if (grouped)
-                    {
-                        c.vpdpbusd(Acc(t, j), Weight(j), x);
-                    }
-                    else
-                    {
-                        c.vdpbf16ps(Acc(t, j), Weight(j), x);
-                    }
+                    c.vdpbf16ps(Acc(t, j), Weight(j), x);
                 }
             }
         }
 
-        c.add(weights, lines * panels * PackedFormat.LineBytes);
+        c.add(weights, Unroll * panels * PackedFormat.LineBytes);
         c.add(activations, RoundK(format) * format.ActivationBytes * tokens);
         c.dec(esi);
         c.jnz(round);
-
         if (fp8)
         {
-            for (int t = 0; t < tokens; t++)
-            {
-                for (int j = 0; j < panels; j++)
-                {
-                    c.vfmadd231ps(Sum(t, j), Acc(t, j), __dword_bcst[weightScales + (j * 4)]);
-                }
-            }
-
+            ForTiles(panels, tokens, (t, j) => c.vfmadd231ps(Sum(t, j), Acc(t, j), __dword_bcst[weightScales + (j * 4)]));
             c.add(weightScales, panels * 4);
-        }
-        else if (grouped)
-        {
-            EmitFold(c, format, panels, tokens, weights, scales, scaledSums, Acc, Sum, Weight);
         }
 
         c.dec(ecx);
-        c.jnz(group);
-        for (int t = 0; t < tokens; t++)
-        {
-            for (int j = 0; j < panels; j++)
-            {
-                c.vmovups(__zmmword_ptr[sums + (((t * panels) + j) * 64)], Sum(t, j));
-            }
-        }
-
+        c.jnz(run);
+        ForTiles(panels, tokens, (t, j) => c.vmovups(__zmmword_ptr[sums + (((t * panels) + j) * 64)], Sum(t, j)));
         c.vzeroupper();
         c.ret();
         if (fp8)
         {
             c.Label(ref tables);
             c.db(E4M3Tables());
+        }
+    }
+
+    private static void EmitIntegers(Assembler c, PackedFormat format, int panels, int tokens)
+    {
+        int tiles = panels * tokens;
+        bool grouped = format.HasGroupScale;
+        int free = grouped ? 2 * tiles : tiles;
+        AssemblerRegisterZMM Acc(int t, int j) => Zmm.At((t * panels) + j);
+        AssemblerRegisterZMM RunSum(int t, int j) => Zmm.At(tiles + (t * panels) + j);
+        AssemblerRegisterZMM Weight(int j) => Zmm.At(free + j);
+        AssemblerRegisterZMM x = Zmm.At(free + panels);
+        AssemblerRegisterZMM nibbles = Zmm.At(Math.Min(free + panels + 1, 31));
+
+        AssemblerRegister64 weights = rax;
+        AssemblerRegister64 activations = rdx;
+        AssemblerRegister64 scales = r8;
+        AssemblerRegister64 corrections = r9;
+        AssemblerRegister64 groupSums = r10;
+        AssemblerRegister64 sums = r11;
+        c.mov(weights, __qword_ptr[rdi + KernelArgs.WeightsAt]);
+        c.mov(activations, __qword_ptr[rdi + KernelArgs.ActivationsAt]);
+        c.mov(sums, __qword_ptr[rdi + KernelArgs.SumsAt]);
+        c.mov(scales, __qword_ptr[rdi + KernelArgs.ScalesAt]);
+        c.mov(corrections, __qword_ptr[rdi + KernelArgs.CorrectionsAt]);
+        c.mov(groupSums, __qword_ptr[rdi + KernelArgs.GroupSumsAt]);
+        c.mov(ecx, __dword_ptr[rdi + KernelArgs.RunsAt]);
+        if (format.LineK == 8)
+        {
+            c.mov(esi, 0x0F0F0F0F);
+            c.vpbroadcastd(nibbles, esi);
+        }
+
+        Label run = c.CreateLabel();
+        Label round = c.CreateLabel();
+        c.Label(ref run);
+        if (grouped)
+        {
+            ForTiles(panels, tokens, (t, j) => c.vpxord(RunSum(t, j), RunSum(t, j), RunSum(t, j)));
+        }
+        else
+        {
+            EmitStart();
+        }
+
+        EmitCount(c, KernelArgs.RoundsAt, KernelArgs.LastRoundsAt);
+        c.Label(ref round);
+        if (grouped)
+        {
+            EmitStart();
+        }
+
+        int lines = RoundK(format) / format.LineK;
+        for (int line = 0; line < lines; line++)
+        {
+            int at = line * panels * PackedFormat.LineBytes;
+            EmitPrefetch(c, weights, at, panels);
+            if (format.LineK == 8)
+            {
+                EmitNibbles(c, line, panels, tokens, at, weights, activations, Acc, Weight, x, nibbles);
+                continue;
+            }
+
+            for (int j = 0; j < panels; j++)
+            {
+                c.vmovdqu64(Weight(j), __zmmword_ptr[weights + (at + (j * PackedFormat.LineBytes))]);
+            }
+
+            for (int t = 0; t < tokens; t++)
+            {
+                c.vpbroadcastd(x, __dword_ptr[activations + (((line * tokens) + t) * 4)]);
+                for (int j = 0; j < panels; j++)
+                {
+                    c.vpdpbusd(Acc(t, j), Weight(j), x);
+                }
+            }
+        }
+
+        c.add(weights, lines * panels * PackedFormat.LineBytes);
+        c.add(activations, RoundK(format) * tokens);
+        if (grouped)
+        {
+            EmitFold(c, format, panels, tokens, weights, groupSums, Acc, RunSum, Weight);
+        }
+
+        c.dec(esi);
+        c.jnz(round);
+        ForTiles(panels, tokens, (t, j) =>
+        {
+            AssemblerRegisterZMM value = grouped ? RunSum(t, j) : Acc(t, j);
+            AssemblerRegisterZMM total = Weight(j);
+            if (!grouped)
+            {
+                c.vcvtdq2ps(value, value);
+            }
+
+            c.vmovups(total, __zmmword_ptr[sums + (((t * panels) + j) * 64)]);
+            c.vfmadd231ps(total, value, __dword_bcst[scales + (t * 4)]);
+            c.vmovups(__zmmword_ptr[sums + (((t * panels) + j) * 64)], total);
+        });
+        c.add(scales, tokens * 4);
+        c.dec(ecx);
+        c.jnz(run);
+        c.vzeroupper();
+        c.ret();
+
+        // What accumulators start from: minus the zero point times the sum of the activations.
+        void EmitStart()
+        {
+            ForTiles(panels, tokens, (t, j) =>
+            {
+                if (format.ZeroPoint != 0)
+                {
+                    c.vpbroadcastd(Acc(t, j), __dword_ptr[corrections + (t * 4)]);
+                }
+                else
+                {
+                    c.vpxord(Acc(t, j), Acc(t, j), Acc(t, j));
+                }
+            });
+            if (format.ZeroPoint != 0)
+            {
+                c.add(corrections, tokens * 4);
+            }
+        }
+    }
+
+    // esi = rounds of this run: ecx counts runs down, the last one may be shorter.
+    private static void EmitCount(Assembler c, int rounds, int lastRounds)
+    {
+        c.mov(esi, __dword_ptr[rdi + rounds]);
+        c.cmp(ecx, 1);
+        c.cmove(esi, __dword_ptr[rdi + lastRounds]);
+    }
+
+    private static void EmitPrefetch(Assembler c, AssemblerRegister64 weights, int at, int panels)
+    {
+        for (int j = 0; j < panels; j++)
+        {
+            c.prefetcht0(__byte_ptr[weights + (at + (j * PackedFormat.LineBytes) + PrefetchBytes)]);
+        }
+    }
+
+    private static void ForTiles(int panels, int tokens, Action<int, int> emit)
+    {
+        for (int t = 0; t < tokens; t++)
+        {
+            for (int j = 0; j < panels; j++)
+            {
+                emit(t, j);
+            }
         }
     }
 
@@ -277,42 +357,28 @@ internal static class PackedKernelEmitter
         }
     }
 
-    // sum += float(acc) · weight scale · activation scale − minimum · activation scale · Σ activations
+    // run sum += float(acc) · weight scale − minimum · Σ activations
     private static void EmitFold(
         Assembler c,
         PackedFormat format,
         int panels,
         int tokens,
         AssemblerRegister64 weights,
-        AssemblerRegister64 scales,
-        AssemblerRegister64 scaledSums,
+        AssemblerRegister64 groupSums,
         Func<int, int, AssemblerRegisterZMM> acc,
         Func<int, int, AssemblerRegisterZMM> sum,
         Func<int, AssemblerRegisterZMM> weight)
     {
-        if (format.HasGroupScale)
+        for (int j = 0; j < panels; j++)
         {
-            for (int j = 0; j < panels; j++)
-            {
-                c.vcvtph2ps(weight(j), __ymmword_ptr[weights + (j * 32)]);
-            }
+            c.vcvtph2ps(weight(j), __ymmword_ptr[weights + (j * 32)]);
         }
 
-        for (int t = 0; t < tokens; t++)
+        ForTiles(panels, tokens, (t, j) =>
         {
-            for (int j = 0; j < panels; j++)
-            {
-                c.vcvtdq2ps(acc(t, j), acc(t, j));
-                if (format.HasGroupScale)
-                {
-                    c.vmulps(acc(t, j), acc(t, j), weight(j));
-                }
-
-                c.vfmadd231ps(sum(t, j), acc(t, j), __dword_bcst[scales + (t * 4)]);
-            }
-        }
-
-        c.add(scales, tokens * 4);
+            c.vcvtdq2ps(acc(t, j), acc(t, j));
+            c.vfmadd231ps(sum(t, j), acc(t, j), weight(j));
+        });
         if (format.HasGroupMin)
         {
             for (int j = 0; j < panels; j++)
@@ -320,16 +386,13 @@ internal static class PackedKernelEmitter
                 c.vcvtph2ps(weight(j), __ymmword_ptr[weights + ((panels + j) * 32)]);
                 for (int t = 0; t < tokens; t++)
                 {
-                    c.vfnmadd231ps(sum(t, j), weight(j), __dword_bcst[scaledSums + (t * 4)]);
+                    c.vfnmadd231ps(sum(t, j), weight(j), __dword_bcst[groupSums + (t * 4)]);
                 }
             }
 
-            c.add(scaledSums, tokens * 4);
+            c.add(groupSums, tokens * 4);
         }
 
-        if (format.GroupTailBytes > 0)
-        {
-            c.add(weights, panels * format.GroupTailBytes);
-        }
+        c.add(weights, panels * format.GroupTailBytes);
     }
 }

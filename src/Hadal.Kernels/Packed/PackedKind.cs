@@ -9,7 +9,7 @@ public enum PackedKind
     /// <summary>int8 weights with a scale per row; activations rounded to int8 over runs of 256; vpdpbusd sums exactly within a run.</summary>
     Int8,
 
-    /// <summary>int8 weights with an f16 scale per 32 (Q8_0), exact; activations rounded to int8 over runs of 32.</summary>
+    /// <summary>int8 weights with an f16 scale per 32 (Q8_0), exact; activations rounded to int8 over runs of 256.</summary>
     Int8Group32,
 
     /// <summary>4-bit weights minus 8 with an f16 scale per 32 (Q4_0), exact; activations as in <see cref="Int8Group32"/>.</summary>
@@ -18,7 +18,7 @@ public enum PackedKind
     /// <summary>4-bit weights with an f16 scale and an f16 minimum per 32 (Q4_K, Q4_1); the products of Q4_K's two scales are rounded to f16; activations as in <see cref="Int8Group32"/>.</summary>
     Int4Group32Min,
 
-    /// <summary>6-bit weights minus 32 in a byte each, with an f16 scale per 16 (Q6_K; the products of its two scales are rounded to f16); activations rounded to int8 over runs of 16.</summary>
+    /// <summary>6-bit weights minus 32 in a byte each, with an f16 scale per 16 (Q6_K; the products of its two scales are rounded to f16); activations as in <see cref="Int8Group32"/>.</summary>
     Int8Group16,
 
     /// <summary>e4m3 weights with an f32 scale per 128×128 block (DeepSeek's own FP8), exact: decoded to bf16 in the kernel; activations rounded to bf16.</summary>

@@ -203,9 +203,9 @@ public sealed unsafe class PackedMatMulTests
             return result;
         }
 
-        for (int k = 0; k < x.Length; k += format.GroupK)
+        for (int k = 0; k < x.Length; k += format.RunK)
         {
-            ReadOnlySpan<float> group = x.Slice(k, Math.Min(format.GroupK, x.Length - k));
+            ReadOnlySpan<float> group = x.Slice(k, Math.Min(format.RunK, x.Length - k));
             float max = 0;
             foreach (float v in group)
             {

@@ -1,16 +1,13 @@
-; Bf16.1x1: 180 bytes
+; Bf16.1x1: 168 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
-    mov          r8, [rdi+0x18]
-    mov          r9, [rdi+0x20]
-    mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
+    mov          ecx, [rdi+0x38]
     vmovups      zmm0, [r11]
 L1:
-    mov          esi, [rdi+0x34]
+    mov          esi, [rdi+0x3c]
     cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
+    cmove        esi, [rdi+0x40]
 L2:
     prefetcht0   [rax+0x2000]
     vmovdqu64    zmm1, [rax]

@@ -1,11 +1,8 @@
-; Bf16.4x6: 1366 bytes
+; Bf16.4x6: 1354 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
-    mov          r8, [rdi+0x18]
-    mov          r9, [rdi+0x20]
-    mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
+    mov          ecx, [rdi+0x38]
     vmovups      zmm0, [r11]
     vmovups      zmm1, [r11+0x40]
     vmovups      zmm2, [r11+0x80]
@@ -31,9 +28,9 @@
     vmovups      zmm22, [r11+0x580]
     vmovups      zmm23, [r11+0x5c0]
 L1:
-    mov          esi, [rdi+0x34]
+    mov          esi, [rdi+0x3c]
     cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
+    cmove        esi, [rdi+0x40]
 L2:
     prefetcht0   [rax+0x2000]
     prefetcht0   [rax+0x2040]

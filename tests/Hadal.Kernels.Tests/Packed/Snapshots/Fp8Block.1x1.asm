@@ -1,12 +1,10 @@
-; Fp8Block.1x1: 653 bytes
+; Fp8Block.1x1: 645 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
-    mov          r8, [rdi+0x18]
-    mov          r9, [rdi+0x40]
-    mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
+    mov          ecx, [rdi+0x38]
     vmovups      zmm1, [r11]
+    mov          r9, [rdi+0x30]
     lea          rsi, [rel D1]
     vmovdqu64    zmm27, [rsi]
     vmovdqu64    zmm28, [rsi+0x40]
@@ -16,9 +14,9 @@
     vpbroadcastd zmm31, esi
 L1:
     vpxord       zmm0, zmm0, zmm0
-    mov          esi, [rdi+0x34]
+    mov          esi, [rdi+0x3c]
     cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
+    cmove        esi, [rdi+0x40]
 L2:
     prefetcht0   [rax+0x2000]
     vmovdqu64    zmm24, [rax]

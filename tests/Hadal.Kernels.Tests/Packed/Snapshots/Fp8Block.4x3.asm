@@ -1,11 +1,8 @@
-; Fp8Block.4x3: 2173 bytes
+; Fp8Block.4x3: 2165 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
-    mov          r8, [rdi+0x18]
-    mov          r9, [rdi+0x40]
-    mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
+    mov          ecx, [rdi+0x38]
     vmovups      zmm12, [r11]
     vmovups      zmm13, [r11+0x40]
     vmovups      zmm14, [r11+0x80]
@@ -18,6 +15,7 @@
     vmovups      zmm21, [r11+0x240]
     vmovups      zmm22, [r11+0x280]
     vmovups      zmm23, [r11+0x2c0]
+    mov          r9, [rdi+0x30]
     lea          rsi, [rel D1]
     vmovdqu64    zmm27, [rsi]
     vmovdqu64    zmm28, [rsi+0x40]
@@ -38,9 +36,9 @@ L1:
     vpxord       zmm9, zmm9, zmm9
     vpxord       zmm10, zmm10, zmm10
     vpxord       zmm11, zmm11, zmm11
-    mov          esi, [rdi+0x34]
+    mov          esi, [rdi+0x3c]
     cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
+    cmove        esi, [rdi+0x40]
 L2:
     prefetcht0   [rax+0x2000]
     prefetcht0   [rax+0x2040]

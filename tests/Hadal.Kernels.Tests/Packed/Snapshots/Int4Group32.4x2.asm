@@ -1,22 +1,26 @@
-; Int4Group32.4x2: 1369 bytes
+; Int4Group32.4x2: 1417 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
     mov          r8, [rdi+0x18]
     mov          r9, [rdi+0x20]
     mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
-    vmovups      zmm8, [r11]
-    vmovups      zmm9, [r11+0x40]
-    vmovups      zmm10, [r11+0x80]
-    vmovups      zmm11, [r11+0xc0]
-    vmovups      zmm12, [r11+0x100]
-    vmovups      zmm13, [r11+0x140]
-    vmovups      zmm14, [r11+0x180]
-    vmovups      zmm15, [r11+0x1c0]
+    mov          ecx, [rdi+0x38]
     mov          esi, 0xf0f0f0f
     vpbroadcastd zmm21, esi
 L1:
+    vpxord       zmm8, zmm8, zmm8
+    vpxord       zmm9, zmm9, zmm9
+    vpxord       zmm10, zmm10, zmm10
+    vpxord       zmm11, zmm11, zmm11
+    vpxord       zmm12, zmm12, zmm12
+    vpxord       zmm13, zmm13, zmm13
+    vpxord       zmm14, zmm14, zmm14
+    vpxord       zmm15, zmm15, zmm15
+    mov          esi, [rdi+0x3c]
+    cmp          ecx, 1
+    cmove        esi, [rdi+0x40]
+L2:
     vpbroadcastd zmm0, [r9]
     vpbroadcastd zmm1, [r9]
     vpbroadcastd zmm2, [r9]
@@ -26,10 +30,6 @@ L1:
     vpbroadcastd zmm6, [r9+4]
     vpbroadcastd zmm7, [r9+4]
     add          r9, 8
-    mov          esi, [rdi+0x34]
-    cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
-L2:
     prefetcht0   [rax+0x2000]
     prefetcht0   [rax+0x2040]
     prefetcht0   [rax+0x2080]
@@ -176,47 +176,55 @@ L2:
     vpdpbusd     zmm7, zmm19, zmm20
     add          rax, 0x400
     add          rdx, 0x40
-    dec          esi
-    jne          near L2
     vcvtph2ps    zmm16, [rax]
     vcvtph2ps    zmm17, [rax+0x20]
     vcvtph2ps    zmm18, [rax+0x40]
     vcvtph2ps    zmm19, [rax+0x60]
     vcvtdq2ps    zmm0, zmm0
-    vmulps       zmm0, zmm0, zmm16
-    vfmadd231ps  zmm8, zmm0, [r8]{1to16}
+    vfmadd231ps  zmm8, zmm0, zmm16
     vcvtdq2ps    zmm1, zmm1
-    vmulps       zmm1, zmm1, zmm17
-    vfmadd231ps  zmm9, zmm1, [r8]{1to16}
+    vfmadd231ps  zmm9, zmm1, zmm17
     vcvtdq2ps    zmm2, zmm2
-    vmulps       zmm2, zmm2, zmm18
-    vfmadd231ps  zmm10, zmm2, [r8]{1to16}
+    vfmadd231ps  zmm10, zmm2, zmm18
     vcvtdq2ps    zmm3, zmm3
-    vmulps       zmm3, zmm3, zmm19
-    vfmadd231ps  zmm11, zmm3, [r8]{1to16}
+    vfmadd231ps  zmm11, zmm3, zmm19
     vcvtdq2ps    zmm4, zmm4
-    vmulps       zmm4, zmm4, zmm16
-    vfmadd231ps  zmm12, zmm4, [r8+4]{1to16}
+    vfmadd231ps  zmm12, zmm4, zmm16
     vcvtdq2ps    zmm5, zmm5
-    vmulps       zmm5, zmm5, zmm17
-    vfmadd231ps  zmm13, zmm5, [r8+4]{1to16}
+    vfmadd231ps  zmm13, zmm5, zmm17
     vcvtdq2ps    zmm6, zmm6
-    vmulps       zmm6, zmm6, zmm18
-    vfmadd231ps  zmm14, zmm6, [r8+4]{1to16}
+    vfmadd231ps  zmm14, zmm6, zmm18
     vcvtdq2ps    zmm7, zmm7
-    vmulps       zmm7, zmm7, zmm19
-    vfmadd231ps  zmm15, zmm7, [r8+4]{1to16}
-    add          r8, 8
+    vfmadd231ps  zmm15, zmm7, zmm19
     add          rax, 0x80
+    dec          esi
+    jne          near L2
+    vmovups      zmm16, [r11]
+    vfmadd231ps  zmm16, zmm8, [r8]{1to16}
+    vmovups      [r11], zmm16
+    vmovups      zmm17, [r11+0x40]
+    vfmadd231ps  zmm17, zmm9, [r8]{1to16}
+    vmovups      [r11+0x40], zmm17
+    vmovups      zmm18, [r11+0x80]
+    vfmadd231ps  zmm18, zmm10, [r8]{1to16}
+    vmovups      [r11+0x80], zmm18
+    vmovups      zmm19, [r11+0xc0]
+    vfmadd231ps  zmm19, zmm11, [r8]{1to16}
+    vmovups      [r11+0xc0], zmm19
+    vmovups      zmm16, [r11+0x100]
+    vfmadd231ps  zmm16, zmm12, [r8+4]{1to16}
+    vmovups      [r11+0x100], zmm16
+    vmovups      zmm17, [r11+0x140]
+    vfmadd231ps  zmm17, zmm13, [r8+4]{1to16}
+    vmovups      [r11+0x140], zmm17
+    vmovups      zmm18, [r11+0x180]
+    vfmadd231ps  zmm18, zmm14, [r8+4]{1to16}
+    vmovups      [r11+0x180], zmm18
+    vmovups      zmm19, [r11+0x1c0]
+    vfmadd231ps  zmm19, zmm15, [r8+4]{1to16}
+    vmovups      [r11+0x1c0], zmm19
+    add          r8, 8
     dec          ecx
     jne          near L1
-    vmovups      [r11], zmm8
-    vmovups      [r11+0x40], zmm9
-    vmovups      [r11+0x80], zmm10
-    vmovups      [r11+0xc0], zmm11
-    vmovups      [r11+0x100], zmm12
-    vmovups      [r11+0x140], zmm13
-    vmovups      [r11+0x180], zmm14
-    vmovups      [r11+0x1c0], zmm15
     vzeroupper
     ret

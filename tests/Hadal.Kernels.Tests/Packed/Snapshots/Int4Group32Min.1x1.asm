@@ -1,21 +1,20 @@
-; Int4Group32Min.1x1: 363 bytes
+; Int4Group32Min.1x1: 365 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
     mov          r8, [rdi+0x18]
     mov          r9, [rdi+0x20]
     mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
-    vmovups      zmm1, [r11]
+    mov          ecx, [rdi+0x38]
     mov          esi, 0xf0f0f0f
     vpbroadcastd zmm4, esi
 L1:
-    vpxord       zmm0, zmm0, zmm0
-    add          r9, 4
-    mov          esi, [rdi+0x34]
+    vpxord       zmm1, zmm1, zmm1
+    mov          esi, [rdi+0x3c]
     cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
+    cmove        esi, [rdi+0x40]
 L2:
+    vpxord       zmm0, zmm0, zmm0
     prefetcht0   [rax+0x2000]
     vpandd       zmm2, zmm4, [rax]
     vpbroadcastd zmm3, [rdx]
@@ -50,19 +49,20 @@ L2:
     vpdpbusd     zmm0, zmm2, zmm3
     add          rax, 0x100
     add          rdx, 0x20
-    dec          esi
-    jne          near L2
     vcvtph2ps    zmm2, [rax]
     vcvtdq2ps    zmm0, zmm0
-    vmulps       zmm0, zmm0, zmm2
-    vfmadd231ps  zmm1, zmm0, [r8]{1to16}
-    add          r8, 4
+    vfmadd231ps  zmm1, zmm0, zmm2
     vcvtph2ps    zmm2, [rax+0x20]
     vfnmadd231ps zmm1, zmm2, [r10]{1to16}
     add          r10, 4
     add          rax, 0x40
+    dec          esi
+    jne          near L2
+    vmovups      zmm2, [r11]
+    vfmadd231ps  zmm2, zmm1, [r8]{1to16}
+    vmovups      [r11], zmm2
+    add          r8, 4
     dec          ecx
     jne          near L1
-    vmovups      [r11], zmm1
     vzeroupper
     ret

@@ -1,26 +1,30 @@
-; Int4Group32Min.4x3: 1881 bytes
+; Int4Group32Min.4x3: 1949 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
     mov          r8, [rdi+0x18]
     mov          r9, [rdi+0x20]
     mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
-    vmovups      zmm12, [r11]
-    vmovups      zmm13, [r11+0x40]
-    vmovups      zmm14, [r11+0x80]
-    vmovups      zmm15, [r11+0xc0]
-    vmovups      zmm16, [r11+0x100]
-    vmovups      zmm17, [r11+0x140]
-    vmovups      zmm18, [r11+0x180]
-    vmovups      zmm19, [r11+0x1c0]
-    vmovups      zmm20, [r11+0x200]
-    vmovups      zmm21, [r11+0x240]
-    vmovups      zmm22, [r11+0x280]
-    vmovups      zmm23, [r11+0x2c0]
+    mov          ecx, [rdi+0x38]
     mov          esi, 0xf0f0f0f
     vpbroadcastd zmm29, esi
 L1:
+    vpxord       zmm12, zmm12, zmm12
+    vpxord       zmm13, zmm13, zmm13
+    vpxord       zmm14, zmm14, zmm14
+    vpxord       zmm15, zmm15, zmm15
+    vpxord       zmm16, zmm16, zmm16
+    vpxord       zmm17, zmm17, zmm17
+    vpxord       zmm18, zmm18, zmm18
+    vpxord       zmm19, zmm19, zmm19
+    vpxord       zmm20, zmm20, zmm20
+    vpxord       zmm21, zmm21, zmm21
+    vpxord       zmm22, zmm22, zmm22
+    vpxord       zmm23, zmm23, zmm23
+    mov          esi, [rdi+0x3c]
+    cmp          ecx, 1
+    cmove        esi, [rdi+0x40]
+L2:
     vpxord       zmm0, zmm0, zmm0
     vpxord       zmm1, zmm1, zmm1
     vpxord       zmm2, zmm2, zmm2
@@ -33,11 +37,6 @@ L1:
     vpxord       zmm9, zmm9, zmm9
     vpxord       zmm10, zmm10, zmm10
     vpxord       zmm11, zmm11, zmm11
-    add          r9, 0xc
-    mov          esi, [rdi+0x34]
-    cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
-L2:
     prefetcht0   [rax+0x2000]
     prefetcht0   [rax+0x2040]
     prefetcht0   [rax+0x2080]
@@ -224,49 +223,34 @@ L2:
     vpdpbusd     zmm11, zmm27, zmm28
     add          rax, 0x400
     add          rdx, 0x60
-    dec          esi
-    jne          near L2
     vcvtph2ps    zmm24, [rax]
     vcvtph2ps    zmm25, [rax+0x20]
     vcvtph2ps    zmm26, [rax+0x40]
     vcvtph2ps    zmm27, [rax+0x60]
     vcvtdq2ps    zmm0, zmm0
-    vmulps       zmm0, zmm0, zmm24
-    vfmadd231ps  zmm12, zmm0, [r8]{1to16}
+    vfmadd231ps  zmm12, zmm0, zmm24
     vcvtdq2ps    zmm1, zmm1
-    vmulps       zmm1, zmm1, zmm25
-    vfmadd231ps  zmm13, zmm1, [r8]{1to16}
+    vfmadd231ps  zmm13, zmm1, zmm25
     vcvtdq2ps    zmm2, zmm2
-    vmulps       zmm2, zmm2, zmm26
-    vfmadd231ps  zmm14, zmm2, [r8]{1to16}
+    vfmadd231ps  zmm14, zmm2, zmm26
     vcvtdq2ps    zmm3, zmm3
-    vmulps       zmm3, zmm3, zmm27
-    vfmadd231ps  zmm15, zmm3, [r8]{1to16}
+    vfmadd231ps  zmm15, zmm3, zmm27
     vcvtdq2ps    zmm4, zmm4
-    vmulps       zmm4, zmm4, zmm24
-    vfmadd231ps  zmm16, zmm4, [r8+4]{1to16}
+    vfmadd231ps  zmm16, zmm4, zmm24
     vcvtdq2ps    zmm5, zmm5
-    vmulps       zmm5, zmm5, zmm25
-    vfmadd231ps  zmm17, zmm5, [r8+4]{1to16}
+    vfmadd231ps  zmm17, zmm5, zmm25
     vcvtdq2ps    zmm6, zmm6
-    vmulps       zmm6, zmm6, zmm26
-    vfmadd231ps  zmm18, zmm6, [r8+4]{1to16}
+    vfmadd231ps  zmm18, zmm6, zmm26
     vcvtdq2ps    zmm7, zmm7
-    vmulps       zmm7, zmm7, zmm27
-    vfmadd231ps  zmm19, zmm7, [r8+4]{1to16}
+    vfmadd231ps  zmm19, zmm7, zmm27
     vcvtdq2ps    zmm8, zmm8
-    vmulps       zmm8, zmm8, zmm24
-    vfmadd231ps  zmm20, zmm8, [r8+8]{1to16}
+    vfmadd231ps  zmm20, zmm8, zmm24
     vcvtdq2ps    zmm9, zmm9
-    vmulps       zmm9, zmm9, zmm25
-    vfmadd231ps  zmm21, zmm9, [r8+8]{1to16}
+    vfmadd231ps  zmm21, zmm9, zmm25
     vcvtdq2ps    zmm10, zmm10
-    vmulps       zmm10, zmm10, zmm26
-    vfmadd231ps  zmm22, zmm10, [r8+8]{1to16}
+    vfmadd231ps  zmm22, zmm10, zmm26
     vcvtdq2ps    zmm11, zmm11
-    vmulps       zmm11, zmm11, zmm27
-    vfmadd231ps  zmm23, zmm11, [r8+8]{1to16}
-    add          r8, 0xc
+    vfmadd231ps  zmm23, zmm11, zmm27
     vcvtph2ps    zmm24, [rax+0x80]
     vfnmadd231ps zmm12, zmm24, [r10]{1to16}
     vfnmadd231ps zmm16, zmm24, [r10+4]{1to16}
@@ -285,19 +269,46 @@ L2:
     vfnmadd231ps zmm23, zmm27, [r10+8]{1to16}
     add          r10, 0xc
     add          rax, 0x100
+    dec          esi
+    jne          near L2
+    vmovups      zmm24, [r11]
+    vfmadd231ps  zmm24, zmm12, [r8]{1to16}
+    vmovups      [r11], zmm24
+    vmovups      zmm25, [r11+0x40]
+    vfmadd231ps  zmm25, zmm13, [r8]{1to16}
+    vmovups      [r11+0x40], zmm25
+    vmovups      zmm26, [r11+0x80]
+    vfmadd231ps  zmm26, zmm14, [r8]{1to16}
+    vmovups      [r11+0x80], zmm26
+    vmovups      zmm27, [r11+0xc0]
+    vfmadd231ps  zmm27, zmm15, [r8]{1to16}
+    vmovups      [r11+0xc0], zmm27
+    vmovups      zmm24, [r11+0x100]
+    vfmadd231ps  zmm24, zmm16, [r8+4]{1to16}
+    vmovups      [r11+0x100], zmm24
+    vmovups      zmm25, [r11+0x140]
+    vfmadd231ps  zmm25, zmm17, [r8+4]{1to16}
+    vmovups      [r11+0x140], zmm25
+    vmovups      zmm26, [r11+0x180]
+    vfmadd231ps  zmm26, zmm18, [r8+4]{1to16}
+    vmovups      [r11+0x180], zmm26
+    vmovups      zmm27, [r11+0x1c0]
+    vfmadd231ps  zmm27, zmm19, [r8+4]{1to16}
+    vmovups      [r11+0x1c0], zmm27
+    vmovups      zmm24, [r11+0x200]
+    vfmadd231ps  zmm24, zmm20, [r8+8]{1to16}
+    vmovups      [r11+0x200], zmm24
+    vmovups      zmm25, [r11+0x240]
+    vfmadd231ps  zmm25, zmm21, [r8+8]{1to16}
+    vmovups      [r11+0x240], zmm25
+    vmovups      zmm26, [r11+0x280]
+    vfmadd231ps  zmm26, zmm22, [r8+8]{1to16}
+    vmovups      [r11+0x280], zmm26
+    vmovups      zmm27, [r11+0x2c0]
+    vfmadd231ps  zmm27, zmm23, [r8+8]{1to16}
+    vmovups      [r11+0x2c0], zmm27
+    add          r8, 0xc
     dec          ecx
     jne          near L1
-    vmovups      [r11], zmm12
-    vmovups      [r11+0x40], zmm13
-    vmovups      [r11+0x80], zmm14
-    vmovups      [r11+0xc0], zmm15
-    vmovups      [r11+0x100], zmm16
-    vmovups      [r11+0x140], zmm17
-    vmovups      [r11+0x180], zmm18
-    vmovups      [r11+0x1c0], zmm19
-    vmovups      [r11+0x200], zmm20
-    vmovups      [r11+0x240], zmm21
-    vmovups      [r11+0x280], zmm22
-    vmovups      [r11+0x2c0], zmm23
     vzeroupper
     ret

@@ -1,25 +1,25 @@
-; Int8Group16.4x1: 603 bytes
+; Int8Group16.4x1: 627 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
     mov          r8, [rdi+0x18]
     mov          r9, [rdi+0x20]
     mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
-    vmovups      zmm4, [r11]
-    vmovups      zmm5, [r11+0x40]
-    vmovups      zmm6, [r11+0x80]
-    vmovups      zmm7, [r11+0xc0]
+    mov          ecx, [rdi+0x38]
 L1:
+    vpxord       zmm4, zmm4, zmm4
+    vpxord       zmm5, zmm5, zmm5
+    vpxord       zmm6, zmm6, zmm6
+    vpxord       zmm7, zmm7, zmm7
+    mov          esi, [rdi+0x3c]
+    cmp          ecx, 1
+    cmove        esi, [rdi+0x40]
+L2:
     vpbroadcastd zmm0, [r9]
     vpbroadcastd zmm1, [r9]
     vpbroadcastd zmm2, [r9]
     vpbroadcastd zmm3, [r9]
     add          r9, 4
-    mov          esi, [rdi+0x34]
-    cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
-L2:
     prefetcht0   [rax+0x2000]
     prefetcht0   [rax+0x2040]
     prefetcht0   [rax+0x2080]
@@ -74,31 +74,35 @@ L2:
     vpdpbusd     zmm3, zmm11, zmm12
     add          rax, 0x400
     add          rdx, 0x10
-    dec          esi
-    jne          near L2
     vcvtph2ps    zmm8, [rax]
     vcvtph2ps    zmm9, [rax+0x20]
     vcvtph2ps    zmm10, [rax+0x40]
     vcvtph2ps    zmm11, [rax+0x60]
     vcvtdq2ps    zmm0, zmm0
-    vmulps       zmm0, zmm0, zmm8
-    vfmadd231ps  zmm4, zmm0, [r8]{1to16}
+    vfmadd231ps  zmm4, zmm0, zmm8
     vcvtdq2ps    zmm1, zmm1
-    vmulps       zmm1, zmm1, zmm9
-    vfmadd231ps  zmm5, zmm1, [r8]{1to16}
+    vfmadd231ps  zmm5, zmm1, zmm9
     vcvtdq2ps    zmm2, zmm2
-    vmulps       zmm2, zmm2, zmm10
-    vfmadd231ps  zmm6, zmm2, [r8]{1to16}
+    vfmadd231ps  zmm6, zmm2, zmm10
     vcvtdq2ps    zmm3, zmm3
-    vmulps       zmm3, zmm3, zmm11
-    vfmadd231ps  zmm7, zmm3, [r8]{1to16}
-    add          r8, 4
+    vfmadd231ps  zmm7, zmm3, zmm11
     add          rax, 0x80
+    dec          esi
+    jne          near L2
+    vmovups      zmm8, [r11]
+    vfmadd231ps  zmm8, zmm4, [r8]{1to16}
+    vmovups      [r11], zmm8
+    vmovups      zmm9, [r11+0x40]
+    vfmadd231ps  zmm9, zmm5, [r8]{1to16}
+    vmovups      [r11+0x40], zmm9
+    vmovups      zmm10, [r11+0x80]
+    vfmadd231ps  zmm10, zmm6, [r8]{1to16}
+    vmovups      [r11+0x80], zmm10
+    vmovups      zmm11, [r11+0xc0]
+    vfmadd231ps  zmm11, zmm7, [r8]{1to16}
+    vmovups      [r11+0xc0], zmm11
+    add          r8, 4
     dec          ecx
     jne          near L1
-    vmovups      [r11], zmm4
-    vmovups      [r11+0x40], zmm5
-    vmovups      [r11+0x80], zmm6
-    vmovups      [r11+0xc0], zmm7
     vzeroupper
     ret

@@ -1,18 +1,22 @@
-; Int8Group32.2x3: 1005 bytes
+; Int8Group32.2x3: 1041 bytes
     mov          rax, [rdi]
     mov          rdx, [rdi+8]
     mov          r11, [rdi+0x10]
     mov          r8, [rdi+0x18]
     mov          r9, [rdi+0x20]
     mov          r10, [rdi+0x28]
-    mov          ecx, [rdi+0x30]
-    vmovups      zmm6, [r11]
-    vmovups      zmm7, [r11+0x40]
-    vmovups      zmm8, [r11+0x80]
-    vmovups      zmm9, [r11+0xc0]
-    vmovups      zmm10, [r11+0x100]
-    vmovups      zmm11, [r11+0x140]
+    mov          ecx, [rdi+0x38]
 L1:
+    vpxord       zmm6, zmm6, zmm6
+    vpxord       zmm7, zmm7, zmm7
+    vpxord       zmm8, zmm8, zmm8
+    vpxord       zmm9, zmm9, zmm9
+    vpxord       zmm10, zmm10, zmm10
+    vpxord       zmm11, zmm11, zmm11
+    mov          esi, [rdi+0x3c]
+    cmp          ecx, 1
+    cmove        esi, [rdi+0x40]
+L2:
     vpbroadcastd zmm0, [r9]
     vpbroadcastd zmm1, [r9]
     vpbroadcastd zmm2, [r9+4]
@@ -20,10 +24,6 @@ L1:
     vpbroadcastd zmm4, [r9+8]
     vpbroadcastd zmm5, [r9+8]
     add          r9, 0xc
-    mov          esi, [rdi+0x34]
-    cmp          ecx, 1
-    cmove        esi, [rdi+0x38]
-L2:
     prefetcht0   [rax+0x2000]
     prefetcht0   [rax+0x2040]
     vmovdqu64    zmm12, [rax]
@@ -130,37 +130,43 @@ L2:
     vpdpbusd     zmm5, zmm13, zmm14
     add          rax, 0x400
     add          rdx, 0x60
-    dec          esi
-    jne          near L2
     vcvtph2ps    zmm12, [rax]
     vcvtph2ps    zmm13, [rax+0x20]
     vcvtdq2ps    zmm0, zmm0
-    vmulps       zmm0, zmm0, zmm12
-    vfmadd231ps  zmm6, zmm0, [r8]{1to16}
+    vfmadd231ps  zmm6, zmm0, zmm12
     vcvtdq2ps    zmm1, zmm1
-    vmulps       zmm1, zmm1, zmm13
-    vfmadd231ps  zmm7, zmm1, [r8]{1to16}
+    vfmadd231ps  zmm7, zmm1, zmm13
     vcvtdq2ps    zmm2, zmm2
-    vmulps       zmm2, zmm2, zmm12
-    vfmadd231ps  zmm8, zmm2, [r8+4]{1to16}
+    vfmadd231ps  zmm8, zmm2, zmm12
     vcvtdq2ps    zmm3, zmm3
-    vmulps       zmm3, zmm3, zmm13
-    vfmadd231ps  zmm9, zmm3, [r8+4]{1to16}
+    vfmadd231ps  zmm9, zmm3, zmm13
     vcvtdq2ps    zmm4, zmm4
-    vmulps       zmm4, zmm4, zmm12
-    vfmadd231ps  zmm10, zmm4, [r8+8]{1to16}
+    vfmadd231ps  zmm10, zmm4, zmm12
     vcvtdq2ps    zmm5, zmm5
-    vmulps       zmm5, zmm5, zmm13
-    vfmadd231ps  zmm11, zmm5, [r8+8]{1to16}
-    add          r8, 0xc
+    vfmadd231ps  zmm11, zmm5, zmm13
     add          rax, 0x40
+    dec          esi
+    jne          near L2
+    vmovups      zmm12, [r11]
+    vfmadd231ps  zmm12, zmm6, [r8]{1to16}
+    vmovups      [r11], zmm12
+    vmovups      zmm13, [r11+0x40]
+    vfmadd231ps  zmm13, zmm7, [r8]{1to16}
+    vmovups      [r11+0x40], zmm13
+    vmovups      zmm12, [r11+0x80]
+    vfmadd231ps  zmm12, zmm8, [r8+4]{1to16}
+    vmovups      [r11+0x80], zmm12
+    vmovups      zmm13, [r11+0xc0]
+    vfmadd231ps  zmm13, zmm9, [r8+4]{1to16}
+    vmovups      [r11+0xc0], zmm13
+    vmovups      zmm12, [r11+0x100]
+    vfmadd231ps  zmm12, zmm10, [r8+8]{1to16}
+    vmovups      [r11+0x100], zmm12
+    vmovups      zmm13, [r11+0x140]
+    vfmadd231ps  zmm13, zmm11, [r8+8]{1to16}
+    vmovups      [r11+0x140], zmm13
+    add          r8, 0xc
     dec          ecx
     jne          near L1
-    vmovups      [r11], zmm6
-    vmovups      [r11+0x40], zmm7
-    vmovups      [r11+0x80], zmm8
-    vmovups      [r11+0xc0], zmm9
-    vmovups      [r11+0x100], zmm10
-    vmovups      [r11+0x140], zmm11
     vzeroupper
     ret
