@@ -29,11 +29,11 @@ public sealed class KernelPlanTests
             var options = new CpuOptions { Threads = 1, BlockSize = 4, Pack = pack, Weights = weights, KvDType = DType.Bf16 };
             using var golden = new Golden(family, fusion, options);
             var planned = KernelPlan.Of(golden.Model.Graph, golden.Checkpoint.Tensors, golden.Checkpoint.Config.Fp8BlockSize, CpuFeatures.Detect(), options)
-                .Where(u => u.Kind is not null || u.Latent is not null).Select(u => u.Node).ToHashSet();
+                .Where(u => u.Kind is not null || u.Attention is not null).Select(u => u.Node).ToHashSet();
             foreach (CpuOp op in golden.Model.Runner.Program.Ops)
             {
                 string name = op.GetType().Name;
-                Assert.Equal(planned.Contains(op.Node), name.StartsWith("CpuPacked", StringComparison.Ordinal) || name == "CpuMlaLatentAttentionBf16");
+                Assert.Equal(planned.Contains(op.Node), name.StartsWith("CpuPacked", StringComparison.Ordinal) || name == "CpuEmittedAttention");
             }
         }
     }

@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using Hadal.Jit;
 using Hadal.Kernels;
 using Hadal.Kernels.Attention;
+using Hadal.Kernels.Attention.Emitted;
 using Hadal.Kernels.Mla;
 using Hadal.Kernels.Paging;
 using Hadal.Numerics;
@@ -17,15 +18,15 @@ public unsafe class AttentionDecodeBench : KernelBench
     private PagedBatch _batch;
     private MatrixF32 _q;
     private MatrixF32 _o;
-    private LatentKernel? _emitted;
+    private AttentionKernel? _emitted;
     private int _next;
 
     public enum AttentionKind
     {
-        /// <summary>12 heads of 128, 2 of keys and values.</summary>
+        /// <summary>12 heads of 128, 2 of keys and values; over bf16 pages by the emitted kernel, where this machine has the instructions.</summary>
         GroupedQuery,
 
-        /// <summary>16 heads over latents of 512 + 64; over bf16 pages by the emitted kernel, where this machine has the instructions.</summary>
+        /// <summary>16 heads over latents of 512 + 64; likewise.</summary>
         LatentAbsorbed,
     }
 
@@ -44,13 +45,13 @@ public unsafe class AttentionDecodeBench : KernelBench
     public void Forward()
     {
         _next = (_next + 1) % Layers;
-        if (Kind == AttentionKind.GroupedQuery)
+        if (_emitted is not null)
+        {
+            EmittedAttention.Forward(Pool, _emitted, _q, _batch, _pages[_next], 0.08f, _o);
+        }
+        else if (Kind == AttentionKind.GroupedQuery)
         {
             PagedAttention.Forward(Pool, _q, _batch, _pages[_next], 12, 2, 0.088f, _o);
-        }
-        else if (_emitted is not null)
-        {
-            LatentAttentionBf16.Forward(Pool, _emitted, _q, _batch, _pages[_next], 0.072f, _o);
         }
         else
         {
@@ -92,8 +93,9 @@ public unsafe class AttentionDecodeBench : KernelBench
             Positions = numbers + 3,
             SlotMapping = slot,
         };
-        bool isEmitted = !grouped && dtype == DType.Bf16 && LatentKernel.Supports(CpuFeatures.Detect(), Mla);
-        _emitted = isEmitted ? Own(new LatentKernel(Mla)) : null;
+        AttentionKernelShape shape = grouped ? AttentionKernelShape.GroupedQuery(12, 2, 128) : AttentionKernelShape.Latent(Mla);
+        bool isEmitted = dtype == DType.Bf16 && AttentionKernel.Supports(CpuFeatures.Detect(), shape);
+        _emitted = isEmitted ? Own(new AttentionKernel(shape)) : null;
         double operations = grouped ? 2.0 * 12 * Depth * (128 + 128) : 2.0 * 16 * Depth * (Mla.CacheWidth + Mla.KvLoraRank);
         // 28 layers of 512 tokens may stay in a large cache, in a model too; then the share says more than memory gives.
         Does(pageBytes, operations, isEmitted ? MultiplyAdd.Bf16 : MultiplyAdd.F32);

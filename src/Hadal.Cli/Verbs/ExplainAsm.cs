@@ -5,7 +5,7 @@ using Hadal.Formats.Config;
 using Hadal.Graph.Cpu;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
-using Hadal.Kernels.Mla;
+using Hadal.Kernels.Attention.Emitted;
 using Hadal.Kernels.Packed;
 
 namespace Hadal.Cli.Verbs;
@@ -30,10 +30,10 @@ internal static class ExplainAsm
 
         IEnumerable<string> Kernels(KernelUse use)
         {
-            if (use.Latent is { } shape)
+            if (use.Attention is { } shape)
             {
-                string name = LatentKernel.Name(shape);
-                kernels.TryAdd(name, Disassemble(name, "latent attention", 1, LatentKernel.Rows, LatentKernel.Code(shape)));
+                string name = AttentionKernel.Name(shape);
+                kernels.TryAdd(name, Disassemble(name, "attention", 1, AttentionKernel.Rows, AttentionKernel.Code(shape)));
                 yield return name;
             }
 
@@ -62,7 +62,7 @@ internal static class ExplainAsm
         }
 
         Console.WriteLine($"{model}: {emitted.Kernels.Count} emitted kernels on this machine ({emitted.Features})");
-        Console.WriteLine("KIND.PxT takes P panels of 16 rows and T tokens; a decode step of one sequence runs T = 1, prompts and larger batches the most that fit, and fewer for the rest. Latent.C+R takes 16 rows (heads) and a block of keys.");
+        Console.WriteLine("KIND.PxT takes P panels of 16 rows and T tokens; a decode step of one sequence runs T = 1, prompts and larger batches the most that fit, and fewer for the rest. Attention.KxV takes 16 rows (heads that share keys) and a block of keys.");
         Console.WriteLine();
         foreach ((string heading, IReadOnlyList<EmittedCode.Use> uses) in Layers.Fold(
             emitted.Uses, u => u.Scope, u => $"{u.Operation}/{u.Matrices}/{u.Rows}/{u.Columns}/{u.Kind}", allLayers))

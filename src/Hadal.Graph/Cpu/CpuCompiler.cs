@@ -4,6 +4,7 @@ using Hadal.Graph.Ir;
 using Hadal.Graph.Ir.Ops;
 using Hadal.Graph.Planning;
 using Hadal.Jit;
+using Hadal.Kernels.Attention.Emitted;
 using Hadal.Kernels.Moe;
 using Hadal.Kernels.Packed;
 using Hadal.Kernels.Weights;
@@ -93,13 +94,15 @@ public sealed class CpuCompiler
             KvWriteOp op => new CpuKvWrite(In(0), In(1), op.Layer) { Node = node },
             RopeKvWriteOp op => new CpuRopeKvWrite(In(0), In(1), In(2), op) { Node = node },
             MlaNormRopeKvWriteOp op => new CpuMlaNormRopeKvWrite(In(0), _weights.Vector(op.NormWeight), In(1), op) { Node = node },
+            AttentionOp op when _kvDType == DType.Bf16 && _kernels?.Attention(AttentionKernelShape.GroupedQuery(op.NumHeads, op.NumKvHeads, node.Inputs[0].Columns / op.NumHeads)) is { } kernel
+                => new CpuEmittedAttention(In(0), op.Layer, op.Scale, kernel, Out()) { Node = node },
             AttentionOp op => new CpuAttention(In(0), op, Out()) { Node = node },
             MlaAttentionOp op => new CpuMlaAttention(In(0), _weights.Matrix(op.KvB), op, Out()) { Node = node },
             MlaAbsorbQueryOp op when _weights.PackHeads(op.KvB, op.Shape) is { } heads
                 => new CpuPackedMlaAbsorbQuery(In(0), Heads(heads.KeysTransposed), op.Shape, Out()) { Node = node },
             MlaAbsorbQueryOp op => new CpuMlaAbsorbQuery(In(0), _weights.Matrix(op.KvB), op.Shape, Out()) { Node = node },
-            MlaLatentAttentionOp op when _kvDType == DType.Bf16 && _kernels?.Latent(op.Shape) is { } kernel
-                => new CpuMlaLatentAttentionBf16(In(0), op, kernel, Out()) { Node = node },
+            MlaLatentAttentionOp op when _kvDType == DType.Bf16 && _kernels?.Attention(AttentionKernelShape.Latent(op.Shape)) is { } kernel
+                => new CpuEmittedAttention(In(0), op.Layer, op.Scale, kernel, Out()) { Node = node },
             MlaLatentAttentionOp op => new CpuMlaLatentAttention(In(0), op, Out()) { Node = node },
             MlaExpandValueOp op when _weights.PackHeads(op.KvB, op.Shape) is { } heads
                 => new CpuPackedMlaExpandValue(In(0), Heads(heads.Values), op.Shape, Out()) { Node = node },

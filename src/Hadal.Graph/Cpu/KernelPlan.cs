@@ -1,6 +1,7 @@
 using Hadal.Graph.Ir;
 using Hadal.Graph.Ir.Ops;
 using Hadal.Jit;
+using Hadal.Kernels.Attention.Emitted;
 using Hadal.Kernels.Packed;
 using Hadal.Kernels.Weights;
 using Hadal.Numerics;
@@ -48,12 +49,9 @@ public static class KernelPlan
                 PackedKind? kind = HeadKindOf(matrix, kernels) is { } k ? LatentHeadPacker.KindOfValues(matrix, k, expand.Shape) : null;
                 uses.Add(new KernelUse(node, WeightSpec.Matrix(expand.KvB.Name, expand.Shape.VHeadDim, expand.Shape.KvLoraRank), expand.Shape.NumHeads, kind));
             }
-            else if (node.Op is MlaLatentAttentionOp attention && options.KvDType == DType.Bf16 && kernels?.Latent(attention.Shape) is not null)
+            else if (Attention(node) is (int layer, AttentionKernelShape shape) && options.KvDType == DType.Bf16 && kernels?.Attention(shape) is not null)
             {
-                uses.Add(new KernelUse(node, WeightSpec.Matrix($"KV pages of layer {attention.Layer}", attention.Shape.NumHeads, attention.Shape.CacheWidth), 1, null)
-                {
-                    Latent = attention.Shape,
-                });
+                uses.Add(new KernelUse(node, WeightSpec.Matrix($"KV pages of layer {layer}", shape.NumHeads, shape.KeyDim), 1, null) { Attention = shape });
             }
         }
 
@@ -63,6 +61,13 @@ public static class KernelPlan
 
         PackedKind? Kind(WeightSpec spec) => KindOf(spec, Describe(spec), kernels, options);
     }
+
+    private static (int Layer, AttentionKernelShape Shape)? Attention(Node node) => node.Op switch
+    {
+        AttentionOp op => (op.Layer, AttentionKernelShape.GroupedQuery(op.NumHeads, op.NumKvHeads, node.Inputs[0].Columns / op.NumHeads)),
+        MlaLatentAttentionOp op => (op.Layer, AttentionKernelShape.Latent(op.Shape)),
+        _ => null,
+    };
 
     /// <summary>How a matrix is packed, or null where it is computed with as it lies.</summary>
     internal static PackedKind? KindOf(WeightSpec spec, in WeightMatrix matrix, PackedKernels? kernels, CpuOptions options)

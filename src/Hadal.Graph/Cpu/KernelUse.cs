@@ -1,5 +1,5 @@
 using Hadal.Graph.Ir;
-using Hadal.Kernels.Mla;
+using Hadal.Kernels.Attention.Emitted;
 using Hadal.Kernels.Packed;
 
 namespace Hadal.Graph.Cpu;
@@ -11,8 +11,8 @@ namespace Hadal.Graph.Cpu;
 /// <param name="Kind">How they are packed, or null where they are computed with as stored and nothing is emitted.</param>
 public sealed record KernelUse(Node Node, WeightSpec Weight, int Count, PackedKind? Kind)
 {
-    /// <summary>The widths that latent attention is emitted for; null for products with weights.</summary>
-    public MlaShape? Latent { get; init; }
+    /// <summary>The shape that attention is emitted for; null for products with weights.</summary>
+    public AttentionKernelShape? Attention { get; init; }
 
     /// <summary>Panels of 16 rows that kernels take at once: as many as fit, and for the last rows what is left.</summary>
     public IEnumerable<int> Panels

@@ -1,5 +1,5 @@
 using Hadal.Jit;
-using Hadal.Kernels.Mla;
+using Hadal.Kernels.Attention.Emitted;
 using Iced.Intel;
 
 namespace Hadal.Kernels.Packed;
@@ -12,7 +12,7 @@ public sealed unsafe class PackedKernels : IDisposable
     private readonly CpuFeatures _features;
     private readonly nint[] _entries;
     private readonly List<ExecutableMemory> _code = [];
-    private readonly Dictionary<MlaShape, LatentKernel> _latent = [];
+    private readonly Dictionary<AttentionKernelShape, AttentionKernel> _attention = [];
     private readonly Lock _lock = new();
 
     public PackedKernels(CpuFeatures features)
@@ -29,14 +29,14 @@ public sealed unsafe class PackedKernels : IDisposable
         _ => _features.Avx512Vnni,
     };
 
-    /// <summary>Latent attention for a model's widths, or null where this machine or those widths have none.</summary>
-    public LatentKernel? Latent(MlaShape shape)
+    /// <summary>Attention over bf16 pages for a model's shape, or null where this machine or that shape has none.</summary>
+    public AttentionKernel? Attention(AttentionKernelShape shape)
     {
         lock (_lock)
         {
-            if (!_latent.TryGetValue(shape, out LatentKernel? kernel) && LatentKernel.Supports(_features, shape))
+            if (!_attention.TryGetValue(shape, out AttentionKernel? kernel) && AttentionKernel.Supports(_features, shape))
             {
-                _latent.Add(shape, kernel = new LatentKernel(shape));
+                _attention.Add(shape, kernel = new AttentionKernel(shape));
             }
 
             return kernel;
@@ -62,12 +62,12 @@ public sealed unsafe class PackedKernels : IDisposable
         }
 
         _code.Clear();
-        foreach (LatentKernel kernel in _latent.Values)
+        foreach (AttentionKernel kernel in _attention.Values)
         {
             kernel.Dispose();
         }
 
-        _latent.Clear();
+        _attention.Clear();
     }
 
     internal delegate* unmanaged<KernelArgs*, void> Find(PackedKind kind, int panels, int tokens)

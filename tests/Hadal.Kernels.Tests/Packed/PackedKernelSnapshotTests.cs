@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Hadal.Jit;
+using Hadal.Kernels.Attention.Emitted;
 using Hadal.Kernels.Mla;
 using Hadal.Kernels.Packed;
 
@@ -29,7 +30,7 @@ public sealed class PackedKernelSnapshotTests
         (PackedKind.Fp8Block, 4, 3),
     ];
 
-    private static readonly MlaShape _latent = new(16, 512, 64, 128, 128);
+    private static readonly AttentionKernelShape[] _attention = [AttentionKernelShape.Latent(new MlaShape(16, 512, 64, 128, 128)), AttentionKernelShape.GroupedQuery(12, 2, 128)];
 
     private static bool Accept => Environment.GetEnvironmentVariable(AcceptVariable) == "1";
 
@@ -52,7 +53,8 @@ public sealed class PackedKernelSnapshotTests
     }
 
     [Fact]
-    public void Disassembly_OfLatentAttention_EqualsTheSnapshot() => AssertSnapshot(LatentKernel.Name(_latent), LatentKernel.Code(_latent));
+    public void Disassembly_OfAttention_EqualsTheSnapshot()
+        => Assert.All(_attention, shape => AssertSnapshot(AttentionKernel.Name(shape), AttentionKernel.Code(shape)));
 
     private static void AssertSnapshot(string name, byte[] code)
     {
@@ -74,7 +76,7 @@ public sealed class PackedKernelSnapshotTests
     [Fact]
     public void Snapshots_OnDisk_AreThoseCompared()
     {
-        string[] names = [.. _kernels.Select(k => PackedKernels.Name(k.Kind, k.Panels, k.Tokens) + ".asm"), LatentKernel.Name(_latent) + ".asm"];
+        string[] names = [.. _kernels.Select(k => PackedKernels.Name(k.Kind, k.Panels, k.Tokens) + ".asm"), .. _attention.Select(s => AttentionKernel.Name(s) + ".asm")];
         string[] stray = [.. Directory.GetFiles(Folder()).Where(f => !names.Contains(Path.GetFileName(f), StringComparer.Ordinal))];
         if (Accept)
         {

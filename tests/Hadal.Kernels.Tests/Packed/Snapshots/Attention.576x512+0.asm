@@ -1,4 +1,4 @@
-; Latent.512+64: 3965 bytes
+; Attention.576x512+0: 3965 bytes
     push         rbx
     push         rbp
     push         r12

@@ -2,18 +2,18 @@ using Hadal.Kernels.Vectors;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace Hadal.Kernels.Mla;
+namespace Hadal.Kernels.Attention.Emitted;
 
 /// <summary>
-/// Writes the inner kernel of latent attention over bf16 pages: 16 rows (heads of one or several tokens) against a block of keys, online softmax and values
-/// included, for one width of pages.
+/// Writes the inner kernel of attention over bf16 pages: 16 rows (heads that share keys, of one or several tokens) against a block of keys, online
+/// softmax and values included, for one shape.
 /// </summary>
 /// <remarks>
 /// Rows lie in lanes. Scores: a pair of columns of all 16 queries is one register, a key's pair is broadcast from the page itself: vdpbf16ps.
 /// Values: pairs of keys are interleaved to registers of 16 columns, a row's pair of probabilities is broadcast: vdpbf16ps again.
-/// So a key is read from memory once for all rows, and 2·C + R multiply-adds of a row and key take (2·C + R)/32 instructions.
+/// So a key is read from memory once for all rows, and the K + V multiply-adds of 16 rows with a key take (K + V)/2 instructions.
 /// </remarks>
-internal static class LatentKernelEmitter
+internal static class AttentionKernelEmitter
 {
     /// <summary>Keys whose scores are summed at a time.</summary>
     public const int KeyGroup = 8;
@@ -22,9 +22,8 @@ internal static class LatentKernelEmitter
     private static readonly float[] _exp2 = [1.0f, 0.69314718f, 0.24022651f, 0.05550411f, 0.00961813f, 0.00133336f];
 
     /// <param name="c">Target.</param>
-    /// <param name="width">Columns of a page row, C + R; a multiple of 8.</param>
-    /// <param name="rank">C, a multiple of 16.</param>
-    public static void Emit(Assembler c, int width, int rank)
+    /// <param name="shape">Keys of a multiple of 8 columns, values of a multiple of 16.</param>
+    public static void Emit(Assembler c, AttentionKernelShape shape)
     {
         AssemblerRegister64[] saved = [rbx, rbp, r12, r13, r14, r15];
         foreach (AssemblerRegister64 r in saved)
@@ -32,9 +31,9 @@ internal static class LatentKernelEmitter
             c.push(r);
         }
 
-        EmitScores(c, width);
+        EmitScores(c, shape);
         EmitSoftmax(c);
-        EmitValues(c, rank);
+        EmitValues(c, shape);
         c.vzeroupper();
         foreach (AssemblerRegister64 r in saved.Reverse())
         {
@@ -45,8 +44,9 @@ internal static class LatentKernelEmitter
     }
 
     // S[key, row] = scale · q[row]·page[key], −∞ where the key comes after the row; zmm28 = the largest of each row.
-    private static void EmitScores(Assembler c, int width)
+    private static void EmitScores(Assembler c, AttentionKernelShape shape)
     {
+        int width = shape.KeyDim;
         // A cache line of each key a round, where rows are whole lines.
         int unroll = width % 32 == 0 ? 16 : 4;
         AssemblerRegister64[] key = [rax, rcx, rdx, r8, r9, r10, r11, rbx];
@@ -57,13 +57,13 @@ internal static class LatentKernelEmitter
         AssemblerRegisterZMM one = zmm26;
         AssemblerRegisterZMM negativeInfinity = zmm27;
 
-        c.mov(rsi, __qword_ptr[rdi + LatentArgs.KeysAt]);
-        c.mov(r13, __qword_ptr[rdi + LatentArgs.ScoresAt]);
-        c.mov(r14d, __dword_ptr[rdi + LatentArgs.GroupsAt]);
-        c.mov(rax, __qword_ptr[rdi + LatentArgs.LimitsAt]);
+        c.mov(rsi, __qword_ptr[rdi + AttentionArgs.KeysAt]);
+        c.mov(r13, __qword_ptr[rdi + AttentionArgs.ScoresAt]);
+        c.mov(r14d, __dword_ptr[rdi + AttentionArgs.GroupsAt]);
+        c.mov(rax, __qword_ptr[rdi + AttentionArgs.LimitsAt]);
         c.vmovdqu32(limits, __zmmword_ptr[rax]);
-        c.vpbroadcastd(index, __dword_ptr[rdi + LatentArgs.FirstKeyAt]);
-        c.vbroadcastss(scale, __dword_ptr[rdi + LatentArgs.ScaleAt]);
+        c.vpbroadcastd(index, __dword_ptr[rdi + AttentionArgs.FirstKeyAt]);
+        c.vbroadcastss(scale, __dword_ptr[rdi + AttentionArgs.ScaleAt]);
         Broadcast(c, negativeInfinity, float.NegativeInfinity);
         c.vmovaps(largest, negativeInfinity);
         c.mov(eax, 1);
@@ -79,7 +79,7 @@ internal static class LatentKernelEmitter
             c.vpxord(Zmm.At(KeyGroup + j), Zmm.At(KeyGroup + j), Zmm.At(KeyGroup + j));
         }
 
-        c.mov(r12, __qword_ptr[rdi + LatentArgs.QueriesAt]);
+        c.mov(r12, __qword_ptr[rdi + AttentionArgs.QueriesAt]);
         c.xor(r15d, r15d);
         c.Label(ref columns);
         for (int u = 0; u < unroll; u++)
@@ -89,7 +89,12 @@ internal static class LatentKernelEmitter
             if (unroll == 16 && u % 2 == 0)
             {
                 // The group after this one, if its page lies next to this one's; where it does not, nothing is lost but the prefetch.
-                c.prefetcht0(__byte_ptr[key[u / 2] + r15 + (KeyGroup * width * sizeof(ushort))]);
+                c.prefetcht0(__byte_ptr[key[u / 2] + r15 + (KeyGroup * shape.RowWidth * sizeof(ushort))]);
+                if (shape.ValueColumn > 0)
+                {
+                    // This group's values, which come when all scores are done.
+                    c.prefetcht0(__byte_ptr[key[u / 2] + r15 + (shape.ValueColumn * sizeof(ushort))]);
+                }
             }
 
             for (int j = 0; j < KeyGroup; j++)
@@ -127,7 +132,7 @@ internal static class LatentKernelEmitter
         AssemblerRegisterZMM sum = zmm27;
         AssemblerRegisterZMM least = zmm26;
         AssemblerRegisterZMM zero = zmm25;
-        c.mov(rax, __qword_ptr[rdi + LatentArgs.StateAt]);
+        c.mov(rax, __qword_ptr[rdi + AttentionArgs.StateAt]);
         c.vmovups(zmm0, __zmmword_ptr[rax]);
         c.vmaxps(largest, largest, zmm0);
         c.vmovups(__zmmword_ptr[rax], largest);
@@ -144,12 +149,12 @@ internal static class LatentKernelEmitter
 
         c.vsubps(zmm0, zmm0, largest);
         EmitExp2(c, zmm0, zmm1, least);
-        c.vmovups(__zmmword_ptr[rax + LatentArgs.ShrinkOffset], zmm0);
-        c.vmulps(sum, zmm0, __zmmword_ptr[rax + LatentArgs.SumOffset]);
+        c.vmovups(__zmmword_ptr[rax + AttentionArgs.ShrinkOffset], zmm0);
+        c.vmulps(sum, zmm0, __zmmword_ptr[rax + AttentionArgs.SumOffset]);
 
-        c.mov(rcx, __qword_ptr[rdi + LatentArgs.ScoresAt]);
-        c.mov(rdx, __qword_ptr[rdi + LatentArgs.ProbabilitiesAt]);
-        c.mov(r14d, __dword_ptr[rdi + LatentArgs.GroupsAt]);
+        c.mov(rcx, __qword_ptr[rdi + AttentionArgs.ScoresAt]);
+        c.mov(rdx, __qword_ptr[rdi + AttentionArgs.ProbabilitiesAt]);
+        c.mov(r14d, __dword_ptr[rdi + AttentionArgs.GroupsAt]);
         Label group = c.CreateLabel();
         c.Label(ref group);
         for (int pair = 0; pair < KeyGroup / 2; pair++)
@@ -175,31 +180,32 @@ internal static class LatentKernelEmitter
         c.add(rdx, KeyGroup / 2 * 64);
         c.dec(r14d);
         c.jnz(group);
-        c.vmovups(__zmmword_ptr[rax + LatentArgs.SumOffset], sum);
+        c.vmovups(__zmmword_ptr[rax + AttentionArgs.SumOffset], sum);
     }
 
     // values[row, c] = shrink[row] · values[row, c] + Σ_key p[key, row] · page[key, c], 16 columns of 16 rows at a time.
-    private static void EmitValues(Assembler c, int rank)
+    private static void EmitValues(Assembler c, AttentionKernelShape shape)
     {
-        const int rows = LatentArgs.Rows;
+        int rank = shape.ValueDim;
+        const int rows = AttentionArgs.Rows;
         AssemblerRegister64 state = r8;
         AssemblerRegister64 values = r9;
         AssemblerRegister64 column = r10;
-        c.mov(state, __qword_ptr[rdi + LatentArgs.StateAt]);
-        c.lea(values, __[state + LatentArgs.ValuesOffset]);
+        c.mov(state, __qword_ptr[rdi + AttentionArgs.StateAt]);
+        c.lea(values, __[state + AttentionArgs.ValuesOffset]);
         c.xor(r10d, r10d);
         Label columns = c.CreateLabel();
         Label pairs = c.CreateLabel();
         c.Label(ref columns);
         for (int r = 0; r < rows; r++)
         {
-            c.vmovups(Zmm.At(r), __zmmword_ptr[values + (r * LatentArgs.ValueStride(rank) * sizeof(float))]);
-            c.vmulps(Zmm.At(r), Zmm.At(r), __dword_bcst[state + (LatentArgs.ShrinkOffset + (r * sizeof(float)))]);
+            c.vmovups(Zmm.At(r), __zmmword_ptr[values + (r * AttentionArgs.ValueStride(rank) * sizeof(float))]);
+            c.vmulps(Zmm.At(r), Zmm.At(r), __dword_bcst[state + (AttentionArgs.ShrinkOffset + (r * sizeof(float)))]);
         }
 
-        c.mov(rsi, __qword_ptr[rdi + LatentArgs.KeysAt]);
-        c.mov(rdx, __qword_ptr[rdi + LatentArgs.ProbabilitiesAt]);
-        c.mov(r14d, __dword_ptr[rdi + LatentArgs.GroupsAt]);
+        c.mov(rsi, __qword_ptr[rdi + AttentionArgs.KeysAt]);
+        c.mov(rdx, __qword_ptr[rdi + AttentionArgs.ProbabilitiesAt]);
+        c.mov(r14d, __dword_ptr[rdi + AttentionArgs.GroupsAt]);
         c.Label(ref pairs);
         for (int pair = 0; pair < KeyGroup / 2; pair++)
         {
@@ -207,8 +213,8 @@ internal static class LatentKernelEmitter
             AssemblerRegisterZMM next = Zmm.At(17 + (2 * (pair % 4)));
             c.mov(rax, __qword_ptr[rsi + (pair * 16)]);
             c.mov(rcx, __qword_ptr[rsi + (pair * 16) + 8]);
-            c.vpmovzxwd(v, __ymmword_ptr[rax + column]);
-            c.vpmovzxwd(next, __ymmword_ptr[rcx + column]);
+            c.vpmovzxwd(v, __ymmword_ptr[rax + column + (shape.ValueColumn * sizeof(ushort))]);
+            c.vpmovzxwd(next, __ymmword_ptr[rcx + column + (shape.ValueColumn * sizeof(ushort))]);
             c.vpslld(next, next, 16);
             c.vpord(v, v, next);
             for (int r = 0; r < rows; r++)
@@ -223,7 +229,7 @@ internal static class LatentKernelEmitter
         c.jnz(pairs);
         for (int r = 0; r < rows; r++)
         {
-            c.vmovups(__zmmword_ptr[values + (r * LatentArgs.ValueStride(rank) * sizeof(float))], Zmm.At(r));
+            c.vmovups(__zmmword_ptr[values + (r * AttentionArgs.ValueStride(rank) * sizeof(float))], Zmm.At(r));
         }
 
         c.add(values, 64);

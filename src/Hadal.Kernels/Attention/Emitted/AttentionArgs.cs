@@ -1,10 +1,10 @@
 using System.Runtime.InteropServices;
 
-namespace Hadal.Kernels.Mla;
+namespace Hadal.Kernels.Attention.Emitted;
 
-/// <summary>What the emitted latent attention kernel reads. The offsets are its ABI.</summary>
+/// <summary>What the emitted attention kernel reads. The offsets are its ABI.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 72)]
-internal unsafe struct LatentArgs
+internal unsafe struct AttentionArgs
 {
     /// <summary>Rows done together: the lanes of a register.</summary>
     public const int Rows = 16;
@@ -25,15 +25,15 @@ internal unsafe struct LatentArgs
     public const int ValuesOffset = 192;
 
     /// <summary>Floats from one row's values to the next one's: not a power of two, which would fold 16 rows into a few cache sets.</summary>
-    public static int ValueStride(int rank) => rank + 16;
+    public static int ValueStride(int valueDim) => valueDim + 16;
 
-    public static int StateFloats(int rank) => (ValuesOffset / sizeof(float)) + (Rows * ValueStride(rank));
+    public static int StateFloats(int valueDim) => (ValuesOffset / sizeof(float)) + (Rows * ValueStride(valueDim));
 
-    /// <summary>Addresses of the page rows, padded to whole groups with a row of zeros.</summary>
+    /// <summary>Addresses of the keys in the pages, padded to whole groups with a row of zeros.</summary>
     [FieldOffset(KeysAt)]
     public byte** Keys;
 
-    /// <summary>[(C + R) / 2, 16] pairs of bf16.</summary>
+    /// <summary>[key columns / 2, 16] pairs of bf16.</summary>
     [FieldOffset(QueriesAt)]
     public uint* Queries;
 
