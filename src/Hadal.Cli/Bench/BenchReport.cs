@@ -35,10 +35,6 @@ internal sealed record BenchReport
     /// <summary>Bytes of weights that one decoded token reads.</summary>
     public required long WeightBytesPerToken { get; init; }
 
-    public required double ReadBandwidthBeforeGBps { get; init; }
-
-    public required double ReadBandwidthAfterGBps { get; init; }
-
     public required IReadOnlyList<BenchCase> Cases { get; init; }
 
     public required long PeakMemoryBytes { get; init; }

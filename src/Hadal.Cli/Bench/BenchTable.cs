@@ -9,7 +9,7 @@ internal static class BenchTable
     {
         string what = c.Kind == "prefill" ? $"prompt of {c.Tokens}" : $"decode, batch {c.Batch}, depth {c.Depth}";
         string share = c.BandwidthShare is { } s ? $"{s:P0}" : "";
-        string bandwidth = $"{r.ReadBandwidthBeforeGBps:0} / {r.ReadBandwidthAfterGBps:0}";
+        string bandwidth = c.ReadBandwidth is { } b ? $"{b:0}" : "";
         return $"| {r.Model} | {r.WeightDtype} | {what} | {c.TokensPerSecond:0.0} | {share} | {bandwidth} | {Terminal.Bytes(r.PeakMemoryBytes)} |";
     }));
 }

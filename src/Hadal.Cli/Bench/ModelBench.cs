@@ -35,16 +35,14 @@ internal sealed class ModelBench : IDisposable
             }
         }
 
-        return Case("prefill", 1, 0, tokens, 1, seconds, null);
+        return Case("prefill", 1, 0, tokens, 1, seconds);
     }
 
     /// <param name="batch">Sequences.</param>
     /// <param name="depth">Tokens in the pages beforehand.</param>
     /// <param name="steps">Tokens to decode in each.</param>
     /// <param name="repeat">Repetitions.</param>
-    /// <param name="bytesPerToken">Weight bytes a token reads, for the share of the bandwidth; null to leave that out.</param>
-    /// <param name="bandwidthGBps">Of this run.</param>
-    public BenchCase Decode(int batch, int depth, int steps, int repeat, long? bytesPerToken, double bandwidthGBps, CancellationToken cancellationToken)
+    public BenchCase Decode(int batch, int depth, int steps, int repeat, CancellationToken cancellationToken)
     {
         int total = depth + steps;
         int[][] tables = [.. Enumerable.Range(0, batch).Select(b => Table(b, total))];
@@ -62,6 +60,8 @@ internal sealed class ModelBench : IDisposable
             }
         }
 
+        // The profile is of decoding, not of filling.
+        _runner.Program.Profile?.Clear();
         List<double> seconds = [];
         for (int r = 0; r < repeat; r++)
         {
@@ -81,14 +81,13 @@ internal sealed class ModelBench : IDisposable
             seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
-        double? share = bytesPerToken is { } bytes && batch == 1 ? bytes * (steps / Median(seconds)) / (bandwidthGBps * 1e9) : null;
-        return Case("decode", batch, depth, batch * steps, steps, seconds, share);
+        return Case("decode", batch, depth, batch * steps, steps, seconds);
     }
 
     public void Dispose() => _batch.Dispose();
 
-    private static BenchCase Case(string kind, int batch, int depth, int tokens, int steps, List<double> seconds, double? share)
-        => new(kind, batch, depth, tokens, tokens / Median(seconds), tokens / seconds.Min(), Median(seconds) * 1e3 / steps, share);
+    private static BenchCase Case(string kind, int batch, int depth, int tokens, int steps, List<double> seconds)
+        => new(kind, batch, depth, tokens, tokens / Median(seconds), tokens / seconds.Min(), Median(seconds) * 1e3 / steps, null, null);
 
     private static double Median(List<double> values)
     {

@@ -22,7 +22,7 @@ internal static class BenchCommand
         var command = new Command("bench", """
             Measure tokens a second of prompts and of decoding. The result is JSON on standard output; a table goes to standard error.
 
-            The read bandwidth of the machine is measured before and after, since decoding is bound by it.
+            The read bandwidth of the machine is measured right before and after each decode case, since decoding is bound by it.
 
             Examples:
               hadal bench
@@ -81,9 +81,7 @@ internal static class BenchCommand
             throw new HadalException($"--batch {batches.Max()} with {longestName} needs {pages} KV pages and --kv-memory holds {session.Runner.NumBlocks}.");
         }
 
-        double before = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
-        // The buffer that measured the bandwidth is not the model's.
-        ProcessMemory.ResetPeak();
+        long peak = 0;
         long bytesPerToken = WeightBytesPerToken(session);
         session.Runner.Program.Profile = profile ? new StepProfile() : null;
         using var bench = new ModelBench(session.Runner);
@@ -99,13 +97,19 @@ internal static class BenchCommand
             {
                 if (decode > 0)
                 {
-                    Add(bench.Decode(batch, depth, decode, repeat, bytesPerToken, before, cancellationToken));
+                    double before = Bandwidth();
+                    BenchCase c = bench.Decode(batch, depth, decode, repeat, cancellationToken);
+                    double bandwidth = (before + Bandwidth()) / 2;
+                    Add(c with
+                    {
+                        ReadBandwidth = bandwidth,
+                        BandwidthShare = batch == 1 ? bytesPerToken * c.TokensPerSecond / (bandwidth * 1e9) : null,
+                    });
                 }
             }
         }
 
-        long peak = ProcessMemory.PeakBytes();
-        double after = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
+        peak = Math.Max(peak, ProcessMemory.PeakBytes());
         var report = new BenchReport
         {
             Model = session.Name,
@@ -122,18 +126,25 @@ internal static class BenchCommand
             LoadSeconds = session.LoadTime.TotalSeconds,
             WeightBytes = session.Runner.Program.WeightBytes,
             WeightBytesPerToken = bytesPerToken,
-            ReadBandwidthBeforeGBps = before,
-            ReadBandwidthAfterGBps = after,
             Cases = cases,
             PeakMemoryBytes = peak,
         };
         Console.WriteLine(markdown ? BenchTable.Rows(report) : JsonSerializer.Serialize(report, CliJson.Default.BenchReport));
         return 0;
 
+        double Bandwidth()
+        {
+            // The buffer that measures the bandwidth is not the model's.
+            peak = Math.Max(peak, ProcessMemory.PeakBytes());
+            double gigabytes = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
+            ProcessMemory.ResetPeak();
+            return gigabytes;
+        }
+
         void Add(BenchCase c)
         {
             cases.Add(c);
-            string share = c.BandwidthShare is { } s ? $"  {s:P0} of {before:0} GB/s" : "";
+            string share = c.BandwidthShare is { } s ? $"  {s:P0} of {c.ReadBandwidth:0} GB/s" : "";
             Terminal.Note($"{c.Kind,-8} batch {c.Batch,3}  depth {c.Depth,6}  {c.TokensPerSecond,9:0.0} tokens/s  {c.MillisecondsPerStep,9:0.00} ms a step{share}");
             if (session.Runner.Program.Profile is { } times)
             {
