@@ -56,7 +56,7 @@ public sealed partial class ExplainAsmTests
         HadalProcess f32 = (await HadalProcess.RunAsync("explain", "--asm", "--dtype", "f32")).ExpectSuccess();
         Assert.Contains("no code is emitted. --dtype f32", f32.Output, StringComparison.Ordinal);
         Assert.Contains("--dtype bf16", (await Emitted("--dtype", "bf16")).GetProperty("nothing").GetString()!, StringComparison.Ordinal);
-        string unpacked = (await Emitted("--synthetic", "deepseek-r1-distill-qwen-1.5b", "--weight-dtype", "f32")).GetProperty("nothing").GetString()!;
+        string unpacked = (await Emitted("--synthetic", "deepseek-r1-distill-qwen-1.5b", "--weight-dtype", "f32", "--kv-dtype", "f32")).GetProperty("nothing").GetString()!;
         Assert.Contains(HasEmittedCode ? "No matrix of the model has a packed kind" : "need AVX-512", unpacked, StringComparison.Ordinal);
     }
 

@@ -16,6 +16,8 @@ public sealed class LogitsTests : IDisposable
     [InlineData("deepseek_v3_fp8", "--threads", "1")]
     [InlineData("llama", "--block-size", "1")]
     [InlineData("qwen2", "--fusion", "default,-join-projections")]
+    [InlineData("qwen2", "--fusion", "default,-gate-up")]
+    [InlineData("deepseek_v3", "--fusion", "silu-mul,gate-up")]
     [InlineData("qwen3", "--chunk", "1")]
     public async Task Logits_OfGolden_AreWithinTheBar(string family, params string[] options)
     {

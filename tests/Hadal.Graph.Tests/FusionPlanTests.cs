@@ -13,7 +13,7 @@ public sealed class FusionPlanTests
         Assert.Equal(FusionPlan.All, FusionPlan.Parse("default").Passes);
         Assert.Empty(FusionPlan.Parse("none").Passes);
         Assert.False(FusionPlan.Parse("none").ShareBuffers);
-        Assert.Equal(["join-projections", "silu-mul"], FusionPlan.Parse("silu-mul, join-projections").Passes.Select(p => p.Name));
+        Assert.Equal(["silu-mul", "join-projections"], FusionPlan.Parse("silu-mul, join-projections").Passes.Select(p => p.Name));
         Assert.DoesNotContain(FusionPlan.Parse("default,-mla-absorption").Passes, p => p.Name == "mla-absorption");
     }
 

@@ -49,7 +49,7 @@ public sealed class CpuCompiler
     {
         BufferPlan plan = BufferPlanner.Plan(graph, options.ShareBuffers);
         var linear = LinearWeights(graph).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
-        var alsoRead = graph.Nodes.Where(n => n.Op is not (LinearOp or ExpertsOp)).SelectMany(n => n.Op.Weights).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
+        var alsoRead = graph.Nodes.Where(n => n.Op is not (LinearOp or GateUpOp or ExpertsOp)).SelectMany(n => n.Op.Weights).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
         PackedKernels? kernels = options.Pack ? new PackedKernels(ProcessIsa.EmittedFeatures()) : null;
         WeightSpec[] specs = [.. graph.Weights.Concat(alsoBind).Distinct()];
         CpuWeights weights = CpuWeights.Bind(specs, linear, alsoRead, source, fp8Block, pool, kernels, options, progress, cancellationToken);
@@ -62,6 +62,7 @@ public sealed class CpuCompiler
     public static IEnumerable<WeightSpec> LinearWeights(ModelGraph graph) => graph.Nodes.SelectMany(n => n.Op switch
     {
         LinearOp linear => linear.Parts.Select(p => p.Weight),
+        GateUpOp gateUp => gateUp.Weights,
         ExpertsOp experts => experts.Weights,
         _ => [],
     });
@@ -84,6 +85,9 @@ public sealed class CpuCompiler
             LinearOp op when op.Parts.Any(p => _weights.Packed(p.Weight) is not null)
                 => new CpuPackedLinear(In(0), [.. op.Parts.Select(PackedPart)], Bias(op), op.HasResidual ? In(1) : null, Out()) { Node = node },
             LinearOp op => new CpuLinear(In(0), Parts(op), Bias(op), op.HasResidual ? In(1) : null, Out()) { Node = node },
+            GateUpOp op when _weights.Packed(op.Gate) is not null || _weights.Packed(op.Up) is not null
+                => new CpuPackedGateUp(In(0), Half(op.Gate), Half(op.Up), op.Gate.Rows, Out()) { Node = node },
+            GateUpOp op => new CpuGateUp(In(0), _weights.Linear(op.Gate), _weights.Linear(op.Up), Out()) { Node = node },
             AddBiasOp op => new CpuAddBias(In(0), _weights.Vector(op.Bias), Out()) { Node = node },
             AddOp => new CpuAdd(In(0), In(1), Out()) { Node = node },
             MulOp => new CpuMul(In(0), In(1), Out()) { Node = node },
@@ -115,6 +119,9 @@ public sealed class CpuCompiler
             _ => throw new NotSupportedException($"the CPU has no operation {node.Op.Name}"),
         };
     }
+
+    private (PackedMatrix? Packed, WeightMatrix Stored) Half(WeightSpec weight)
+        => _weights.Packed(weight) is { } packed ? (packed, default) : (null, _weights.Linear(weight));
 
     private PackedHeads Heads(PackedMatrix[] matrices)
     {

@@ -29,6 +29,10 @@ public static class KernelPlan
             {
                 uses.AddRange(linear.Parts.Select(p => new KernelUse(node, p.Weight, 1, Kind(p.Weight))));
             }
+            else if (node.Op is GateUpOp gateUp)
+            {
+                uses.AddRange(gateUp.Weights.Select(w => new KernelUse(node, w, 1, Kind(w))));
+            }
             else if (node.Op is ExpertsOp experts)
             {
                 PackedKind?[] inner = [.. experts.Gate.Concat(experts.Up).Select(Kind).Distinct()];

@@ -13,10 +13,10 @@ public sealed class FusionPlan
         ShareBuffers = shareBuffers;
     }
 
-    /// <summary>Every pass there is, in the order they run. Biases go into the matmuls before those are joined; adds go to norms before epilogues take what is left.</summary>
+    /// <summary>Every pass there is, in the order they run. Biases go into the matmuls before those are joined, and gate and up become one operation before they could be joined with others; adds go to norms before epilogues take what is left.</summary>
     public static IReadOnlyList<IGraphPass> All { get; } =
     [
-        new BiasEpilogue(), new JoinProjections(), new SiluMul(), new RopeCacheWrite(), new MlaAbsorption(),
+        new BiasEpilogue(), new SiluMul(), new GateUp(), new JoinProjections(), new RopeCacheWrite(), new MlaAbsorption(),
         new GroupExperts(), new ResidualNorm(), new ResidualEpilogue(), new DeadNodes(),
     ];
 

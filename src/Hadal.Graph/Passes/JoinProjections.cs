@@ -3,7 +3,7 @@ using Hadal.Graph.Ir.Ops;
 
 namespace Hadal.Graph.Passes;
 
-/// <summary>Linear operations of one input become one with several parts: q|k|v, gate|up, q_a|kv_a.</summary>
+/// <summary>Linear operations of one input become one with several parts: q|k|v, q_a|kv_a.</summary>
 public sealed class JoinProjections : IGraphPass
 {
     public string Name => "join-projections";

@@ -17,6 +17,8 @@ public sealed unsafe class PackedExperts : IDisposable
     private NativeBuffer _places = new(0);
     private NativeBuffer _inner = new(0);
     private NativeBuffer _outputs = new(0);
+    private static readonly int[] _onlyExpert = [0];
+
     private int[] _segmentEnds = [];
     private int[] _segmentExpert = [];
     private int[] _counts = [];
@@ -54,6 +56,20 @@ public sealed unsafe class PackedExperts : IDisposable
         pool.Run(ref down);
         var combine = new PackedCombineWork(outputs, _places.As<int>(), weights, residual, y);
         pool.Run(ref combine, x.Rows < 8 ? 1 : int.MaxValue);
+    }
+
+    /// <summary>h = silu(gate · x) · (up · x) of a layer's only expert: a dense feed-forward's first half.</summary>
+    /// <param name="pool">Workers.</param>
+    /// <param name="kernels">Emitted code.</param>
+    /// <param name="x">Activations, prepared for the format of gate and up, as one segment.</param>
+    /// <param name="weights">One gate, one up.</param>
+    /// <param name="h">[T, I].</param>
+    public static void GateUp(WorkerPool pool, PackedKernels kernels, ActivationTiles x, PackedExpertWeights weights, MatrixF32 h)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(h.Rows, x.NumTokens, nameof(h));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(h.Columns, weights.Gate[0].Rows, nameof(h));
+        var work = new PackedGateUpWork(kernels, x, weights, _onlyExpert, h, pool.Split(weights.Gate[0].NumBlocks));
+        pool.Run(ref work);
     }
 
     public void Dispose()
