@@ -10,14 +10,11 @@ namespace Hadal.Kernels.Mla;
 /// </summary>
 /// <remarks>
 /// q: [T, H·(Dn+R)] f32, rope part rotated; pages: [.., C+R] latent (normed) then rotated key; kvB: [H·(Dn+Dv), C], per head W_UK above W_UV; o: [T, H·Dv], not q.
-/// Source: arXiv:2405.04434, section 2.1.2. Shorter chunks and decode use the absorbed form (<see cref="MlaAbsorbQuery"/>, <see cref="MlaLatentAttention"/>,
+/// Source: arXiv:2405.04434, section 2.1.2. Compiled programs use the absorbed form (<see cref="MlaAbsorbQuery"/>, <see cref="MlaLatentAttention"/>,
 /// <see cref="MlaExpandValue"/>).
 /// </remarks>
 public static unsafe partial class MlaAttention
 {
-    /// <summary>Chunks of so many tokens on are cheaper in this form than absorbed; measured at DeepSeek's widths, docs/kernels/mla.md.</summary>
-    public const int MinChunkTokens = 160;
-
     public static void Forward(WorkerPool pool, MatrixF32 q, in PagedBatch batch, KvPages pages, in WeightMatrix kvB, MlaShape shape, float scale, MatrixF32 o)
     {
         shape.ThrowIfWeightDiffers(kvB);
