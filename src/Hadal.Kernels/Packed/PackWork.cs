@@ -7,35 +7,36 @@ namespace Hadal.Kernels.Packed;
 /// <summary>Packs blocks of 64 rows. Split as the products will be: a worker first touches, and so has near it, what it will read.</summary>
 internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target, WorkSplit split) : IWork
 {
-    public void Run(int worker, int numWorkers)
+    public readonly void Run(int worker, int numWorkers)
     {
         PackedFormat format = target.Format;
         int columns = PackedFormat.Padded(source.Columns);
-        // Two bytes a column serve bf16 too; scales and minima are f16 bits.
+        int groups = format.Groups(columns);
+        // Two bytes a column serve bf16 too; scales and minima are f16 bits. The 16 rows of a panel are brought side by side at a time.
         using NativeBuffer codes = NativeBuffer.Of<ushort>(columns);
-        using NativeBuffer scales = NativeBuffer.Of<ushort>(format.Groups(columns));
-        using NativeBuffer minima = NativeBuffer.Of<ushort>(format.Groups(columns));
         using NativeBuffer row = NativeBuffer.Of<float>(columns);
         using NativeBuffer rounded = new((nuint)columns);
+        using NativeBuffer words = NativeBuffer.Of<uint>((nint)PackedFormat.PanelRows * (columns / format.LineK));
+        using NativeBuffer scales = NativeBuffer.Of<ushort>(PackedFormat.PanelRows * groups);
+        using NativeBuffer minima = NativeBuffer.Of<ushort>(PackedFormat.PanelRows * groups);
         while (split.Next(worker, out int first, out int count))
         {
             for (int block = first; block < first + count; block++)
             {
-                PackBlock(block, columns, codes, scales, minima, row, rounded);
-            }
-        }
-    }
+                int panels = target.PanelsOf(block);
+                WriteBlockScales(block, panels);
+                for (int panel = 0; panel < panels; panel++)
+                {
+                    for (int lane = 0; lane < PackedFormat.PanelRows; lane++)
+                    {
+                        int n = (block * PackedFormat.BlockRows) + (panel * PackedFormat.PanelRows) + lane;
+                        Read(n, columns, codes.As<ushort>(), scales.As<ushort>() + (lane * groups), minima.As<ushort>() + (lane * groups), row.As<float>(), rounded.As<sbyte>());
+                        Words(codes.As<ushort>(), columns, words.As<uint>() + ((nint)lane * (columns / format.LineK)));
+                    }
 
-    private readonly void PackBlock(int block, int columns, NativeBuffer codes, NativeBuffer scales, NativeBuffer minima, NativeBuffer row, NativeBuffer rounded)
-    {
-        int panels = target.PanelsOf(block);
-        byte* data = target.Block(block);
-        WriteBlockScales(block, panels);
-        for (int r = 0; r < panels * PackedFormat.PanelRows; r++)
-        {
-            int n = (block * PackedFormat.BlockRows) + r;
-            Read(n, columns, codes.As<ushort>(), scales.As<ushort>(), minima.As<ushort>(), row.As<float>(), rounded.As<sbyte>());
-            Write(data, panels, r, columns, codes.As<ushort>(), scales.As<ushort>(), minima.As<ushort>());
+                    Write(target.Block(block), panels, panel, columns, words.As<uint>(), scales.As<ushort>(), minima.As<ushort>());
+                }
+            }
         }
     }
 
@@ -108,59 +109,75 @@ internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target, WorkSp
         }
     }
 
-    private readonly void Write(byte* block, int panels, int row, int columns, ushort* codes, ushort* scales, ushort* minima)
+    /// <summary>A row's codes as the four bytes that each line has of it.</summary>
+    private readonly void Words(ushort* codes, int columns, uint* words)
+    {
+        switch (target.Format.LineK)
+        {
+            case 2:
+                new ReadOnlySpan<byte>(codes, columns * sizeof(ushort)).CopyTo(new Span<byte>(words, columns * sizeof(ushort)));
+                break;
+            case 4:
+                for (int k = 0; k < columns; k += 4)
+                {
+                    words[k / 4] = (uint)(codes[k] | (codes[k + 1] << 8) | (codes[k + 2] << 16) | (codes[k + 3] << 24));
+                }
+
+                break;
+            default:
+                for (int k = 0; k < columns; k += 8)
+                {
+                    uint low = (uint)(codes[k] | (codes[k + 1] << 8) | (codes[k + 2] << 16) | (codes[k + 3] << 24));
+                    uint high = (uint)(codes[k + 4] | (codes[k + 5] << 8) | (codes[k + 6] << 16) | (codes[k + 7] << 24));
+                    words[k / 8] = low | (high << 4);
+                }
+
+                break;
+        }
+    }
+
+    /// <summary>The lines of a panel, and after each group its scales and minima.</summary>
+    private readonly void Write(byte* block, int panels, int panel, int columns, uint* words, ushort* scales, ushort* minima)
     {
         PackedFormat format = target.Format;
-        int panel = row / PackedFormat.PanelRows;
-        int lane = row % PackedFormat.PanelRows;
-        int groupK = format.GroupTailBytes == 0 ? columns : format.GroupK;
-        byte* line = block + (panel * PackedFormat.LineBytes) + (lane * 4);
+        int groups = format.Groups(columns);
+        int lines = columns / format.LineK;
+        int linesPerGroup = format.GroupTailBytes == 0 ? lines : format.GroupK / format.LineK;
+        byte* line = block + (panel * PackedFormat.LineBytes);
         nint lineStep = (nint)panels * PackedFormat.LineBytes;
-        for (int group = 0; group * groupK < columns; group++)
+        for (int first = 0, group = 0; first < lines; first += linesPerGroup, group++)
         {
-            int end = Math.Min(columns, (group + 1) * groupK);
-            for (int k = group * groupK; k < end; k += format.LineK, line += lineStep)
+            for (int at = first; at < Math.Min(lines, first + linesPerGroup); at++, line += lineStep)
             {
-                switch (format.LineK)
+                for (int lane = 0; lane < PackedFormat.PanelRows; lane++)
                 {
-                    case 2:
-                        ((ushort*)line)[0] = codes[k];
-                        ((ushort*)line)[1] = codes[k + 1];
-                        break;
-                    case 4 when format.Kind == PackedKind.Fp8Block:
+                    uint word = words[((nint)lane * lines) + at];
+                    if (format.Kind == PackedKind.Fp8Block)
+                    {
                         // Within each 16 bytes: columns 0 and 1 of four rows, then columns 2 and 3, so that interleaving the two bytes
                         // of the decoded values gives pairs of columns.
-                        byte* quad = line - (lane * 4) + (lane / 4 * 16) + (lane % 4 * 2);
-                        quad[0] = (byte)codes[k];
-                        quad[1] = (byte)codes[k + 1];
-                        quad[8] = (byte)codes[k + 2];
-                        quad[9] = (byte)codes[k + 3];
-                        break;
-                    case 4:
-                        for (int i = 0; i < 4; i++)
-                        {
-                            line[i] = (byte)codes[k + i];
-                        }
-
-                        break;
-                    default:
-                        for (int i = 0; i < 4; i++)
-                        {
-                            line[i] = (byte)(codes[k + i] | (codes[k + 4 + i] << 4));
-                        }
-
-                        break;
+                        ushort* quad = (ushort*)line + (lane / 4 * 8) + (lane % 4);
+                        quad[0] = (ushort)word;
+                        quad[4] = (ushort)(word >> 16);
+                    }
+                    else
+                    {
+                        ((uint*)line)[lane] = word;
+                    }
                 }
             }
 
             if (format.HasGroupScale)
             {
                 // The lines of this group end where its tail begins: scales of all panels, then minima of all panels.
-                byte* tail = line - (panel * PackedFormat.LineBytes) - (lane * 4);
-                ((ushort*)(tail + (panel * 32)))[lane] = scales[group];
-                if (format.HasGroupMin)
+                byte* tail = line - (panel * PackedFormat.LineBytes);
+                for (int lane = 0; lane < PackedFormat.PanelRows; lane++)
                 {
-                    ((ushort*)(tail + ((panels + panel) * 32)))[lane] = minima[group];
+                    ((ushort*)(tail + (panel * 32)))[lane] = scales[(lane * groups) + group];
+                    if (format.HasGroupMin)
+                    {
+                        ((ushort*)(tail + ((panels + panel) * 32)))[lane] = minima[(lane * groups) + group];
+                    }
                 }
 
                 line += (nint)panels * format.GroupTailBytes;
