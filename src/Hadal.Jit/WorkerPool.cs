@@ -11,6 +11,8 @@ namespace Hadal.Jit;
 /// after about a millisecond without work they park, so that an idle engine costs nothing.
 /// A worker does the share of its own number first, so that at every call it meets the data it met before; but shares are claimed, not assigned: on a
 /// busy machine a worker may come late or not at all, and then another does its share instead of waiting for the operating system to give it a core.
+/// Where memory has several nodes, workers are numbered node by node and each keeps to its node's processors: what a worker touches first lies in its node
+/// (docs/kernels/packed.md, "Threads and NUMA"). The caller's own thread, worker 0, is left as it is.
 /// One caller at a time. <see cref="Run{T}"/> allocates nothing.
 /// </remarks>
 public sealed unsafe class WorkerPool : IDisposable
@@ -35,7 +37,16 @@ public sealed unsafe class WorkerPool : IDisposable
     private ExceptionDispatchInfo? _failure;
 
     /// <param name="numWorkers">Workers in all, the caller among them; 0 for one per processor this process may use.</param>
-    public WorkerPool(int numWorkers = 0)
+    /// <param name="pinning">Whether workers stay on the processors of their memory node.</param>
+    public WorkerPool(int numWorkers = 0, ThreadPinning pinning = ThreadPinning.Auto)
+        : this(numWorkers, pinning, null)
+    {
+    }
+
+    /// <param name="numWorkers">As above.</param>
+    /// <param name="pinning">As above.</param>
+    /// <param name="topology">The machine to believe to be on; null for this one.</param>
+    internal WorkerPool(int numWorkers, ThreadPinning pinning, NumaTopology? topology)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(numWorkers);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(numWorkers, (int)short.MaxValue);
@@ -47,11 +58,14 @@ public sealed unsafe class WorkerPool : IDisposable
         _sleeping = new PaddedInt[NumWorkers];
         _claimed = new PaddedLong[NumWorkers];
         _runs = new PaddedLong[NumWorkers];
+        topology ??= NumWorkers == 1 || pinning == ThreadPinning.Off ? null : NumaTopology.Detect();
+        bool pin = topology is not null && (pinning == ThreadPinning.On || (pinning == ThreadPinning.Auto && topology.Nodes.Count > 1));
         for (int i = 1; i < NumWorkers; i++)
         {
             int worker = i;
+            int[] processors = pin ? topology!.Nodes[topology.NodeOf(worker, NumWorkers)] : [];
             _parked[i] = new SemaphoreSlim(0);
-            _threads[i - 1] = new Thread(() => Loop(worker)) { IsBackground = true, Name = $"hadal-worker-{worker}" };
+            _threads[i - 1] = new Thread(() => Loop(worker, processors)) { IsBackground = true, Name = $"hadal-worker-{worker}" };
             _threads[i - 1].Start();
         }
     }
@@ -174,8 +188,14 @@ public sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    private void Loop(int worker)
+    private void Loop(int worker, int[] processors)
     {
+        if (processors.Length > 0)
+        {
+            // Advice only: a refusal (a sandbox, a cpuset that has just shrunk) changes nothing but speed.
+            _ = ThreadAffinity.Set(processors);
+        }
+
         long seen = 0;
         while (true)
         {

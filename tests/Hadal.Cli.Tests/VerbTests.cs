@@ -157,6 +157,17 @@ public sealed class VerbTests
         => (await HadalProcess.RunAsync(string.Concat(Enumerable.Repeat("very ", 4000)), ["run", "--raw"])).ExpectError("2048");
 
     [Fact]
+    public async Task Run_ManyPinnedThreads_SaysTheSame()
+    {
+        string[] run = ["run", "--prompt", "One day", "--max-tokens", "12", "--temperature", "0"];
+        string expected = (await HadalProcess.RunAsync([.. run, "--pin", "off"])).ExpectSuccess().Output;
+        Assert.Equal(expected, (await HadalProcess.RunAsync([.. run, "--pin", "on", "--threads", "64"])).ExpectSuccess().Output);
+        HadalProcess wrong = await HadalProcess.RunAsync([.. run, "--pin", "1"]);
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Contains("auto, on, off", wrong.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Eval_Demo_EqualsTheReference()
     {
         using JsonDocument expected = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(Repository.Goldens, "demo", "heldout_expected.json"), TestContext.Current.CancellationToken));

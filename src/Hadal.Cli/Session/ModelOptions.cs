@@ -27,7 +27,13 @@ internal sealed class ModelOptions
 
     private readonly Option<string> _device = new("--device") { Description = "Where to run: cpu", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
 
-    private readonly Option<int> _threads = new("--threads") { Description = "Worker threads; 0 for one per processor", HelpName = "N" };
+    private readonly Option<int> _threads = new("--threads") { Description = "Worker threads; 0 for one per processor that this process may use (affinity, cpuset and cgroup quota count). They are numbered memory node by memory node", HelpName = "N" };
+
+    private readonly Option<string> _pin = new("--pin")
+    {
+        Description = "Keep each worker thread on the processors of its memory node: auto (on a machine with several nodes), on, or off (for several processes that share a machine)",
+        DefaultValueFactory = _ => "auto",
+    };
 
     private readonly Option<string> _isa = new("--isa")
     {
@@ -72,6 +78,7 @@ internal sealed class ModelOptions
         _kvDtype.OneOf("f32", "bf16");
         _weightDtype.OneOf(["stored", .. WeightDtypes.Names]);
         _threads.InRange(0, 1024);
+        _pin.OneOf("auto", "on", "off");
         _blockSize.InRange(1, 1024);
         _layers.InRange(1);
         _maxContext.InRange(1);
@@ -84,7 +91,7 @@ internal sealed class ModelOptions
             }
         });
         command.Arguments.Add(_model);
-        foreach (Option option in new Option[] { _synthetic, _layers, _device, _isa, _threads, _dtype, _kvDtype, _weightDtype, _fusion, _maxContext, _kvMemory, _blockSize })
+        foreach (Option option in new Option[] { _synthetic, _layers, _device, _isa, _threads, _pin, _dtype, _kvDtype, _weightDtype, _fusion, _maxContext, _kvMemory, _blockSize })
         {
             command.Options.Add(option);
         }
@@ -121,6 +128,7 @@ internal sealed class ModelOptions
         Cpu = new CpuOptions
         {
             Threads = parsed.GetValue(_threads),
+            Pinning = parsed.GetValue(_pin) switch { "on" => ThreadPinning.On, "off" => ThreadPinning.Off, _ => ThreadPinning.Auto },
             ActivationDType = Float(parsed.GetValue(_dtype)!),
             Pack = parsed.GetValue(_dtype) == "auto",
             KvDType = KvDType(parsed),

@@ -1,3 +1,4 @@
+using Hadal.Jit;
 using Hadal.Numerics;
 
 namespace Hadal.Graph.Cpu;
@@ -7,6 +8,9 @@ public sealed record CpuOptions
 {
     /// <summary>Workers; 0 for one per processor.</summary>
     public int Threads { get; init; }
+
+    /// <summary>Whether workers stay on the processors of their memory node.</summary>
+    public ThreadPinning Pinning { get; init; }
 
     public WeightConversion Weights { get; init; } = WeightConversion.AsStored;
 

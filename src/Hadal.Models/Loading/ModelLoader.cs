@@ -32,7 +32,7 @@ public static class ModelLoader
         // Published files carry the layers; files saved by libraries that cannot use them do not.
         bool hasMtp = mtp.Count > 0 && source.TryGet(mtp[0].Name, out _);
         CpuOptions cpu = options.Cpu with { ShareBuffers = options.Fusion.ShareBuffers };
-        var pool = new WorkerPool(cpu.Threads);
+        var pool = new WorkerPool(cpu.Threads, cpu.Pinning);
         CpuProgram program;
         try
         {
