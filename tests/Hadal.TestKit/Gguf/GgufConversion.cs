@@ -5,7 +5,7 @@ namespace Hadal.TestKit.Gguf;
 /// <summary>How <see cref="GgufConverter"/> writes a checkpoint.</summary>
 public sealed record GgufConversion
 {
-    /// <summary>Type of the matrices; those whose rows are not whole blocks become bf16.</summary>
+    /// <summary>Type of the matrices; those whose rows are not whole blocks become what llama.cpp falls back to.</summary>
     public DType WeightType { get; init; } = DType.Bf16;
 
     /// <summary>As since early 2025: attn_k_b (transposed) and attn_v_b, and the key lengths of the latent; else attn_kv_b and those of a head.</summary>

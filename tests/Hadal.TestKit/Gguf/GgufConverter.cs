@@ -10,6 +10,11 @@ namespace Hadal.TestKit.Gguf;
 /// </summary>
 public static unsafe partial class GgufConverter
 {
+    private const string ScaleSuffix = "weight_scale_inv";
+
+    // quantization_config.weight_block_size of every published checkpoint.
+    private const int Fp8BlockSize = 128;
+
     private static readonly Dictionary<string, string> _names = new()
     {
         ["input_layernorm"] = "attn_norm",
@@ -35,7 +40,7 @@ public static unsafe partial class GgufConverter
         ["mlp.shared_experts.down_proj"] = "ffn_down_shexp",
     };
 
-    /// <param name="source">bf16 or f32 tensors under Hugging Face names.</param>
+    /// <param name="source">bf16 or f32 tensors, or e4m3 ones with scales of blocks, under Hugging Face names.</param>
     /// <param name="config">The root of config.json.</param>
     /// <param name="how">Choices between layouts.</param>
     public static GgufWriter Convert(ITensorSource source, JsonElement config, GgufConversion how)
@@ -56,7 +61,7 @@ public static unsafe partial class GgufConverter
             w.AddTensor("rope_freqs.weight", 0, [(ulong)factors.Length], Bytes(factors));
         }
 
-        foreach (string name in source.Names.Order(StringComparer.Ordinal))
+        foreach (string name in source.Names.Where(static n => !n.EndsWith(ScaleSuffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
             Match m = LayerName().Match(name);
             if (!m.Success)
@@ -154,6 +159,20 @@ public static unsafe partial class GgufConverter
         }
 
         float[] values = new float[t.NumElements];
+        if (t.DType == DType.F8E4M3)
+        {
+            // Read as DeepSeek's own converter reads it: value times the scale of its block.
+            (float[] scales, long[] blocks) = Read(source, name + ScaleSuffix["weight".Length..]);
+            for (int i = 0; i < values.Length; i++)
+            {
+                long row = i / t.Shape[1];
+                long column = i % t.Shape[1];
+                values[i] = Fp8.E4M3ToSingle(t.Data[i]) * scales[(row / Fp8BlockSize * blocks[1]) + (column / Fp8BlockSize)];
+            }
+
+            return (values, [.. t.Shape]);
+        }
+
         for (int i = 0; i < values.Length; i++)
         {
             values[i] = t.DType switch
@@ -207,6 +226,10 @@ public static unsafe partial class GgufConverter
                     w.Add($"{arch}.rope.scaling.yarn_log_multiplier", (float)(0.1 * allDim.GetDouble()));
                 }
             }
+        }
+        else if (config.TryGetProperty("rope_theta", out JsonElement theta))
+        {
+            w.Add($"{arch}.rope.freq_base", (float)theta.GetDouble());
         }
 
         foreach (string id in (string[])["bos_token_id", "eos_token_id"])
@@ -356,9 +379,21 @@ public static unsafe partial class GgufConverter
     private static void AddTensor(GgufWriter w, string name, float[] values, long[] shape, GgufConversion how)
     {
         // Vectors and the router stay f32, as in llama.cpp.
-        DType type = shape.Length == 1 || name.EndsWith("ffn_gate_inp.weight", StringComparison.Ordinal) ? DType.F32
-            : shape[^1] % how.WeightType.BlockElements == 0 ? how.WeightType : DType.Bf16;
+        DType type = shape.Length == 1 || name.EndsWith("ffn_gate_inp.weight", StringComparison.Ordinal) ? DType.F32 : Fitting(how.WeightType, shape[^1]);
         w.AddTensor(name, GgmlType(type), [.. shape.Reverse().Select(static d => (ulong)d)], ReferenceQuantizer.Quantize(type, values));
+    }
+
+    // llama.cpp, src/llama-quant.cpp: a type of 256 gives way to one of 32 of about its size, and that to f16.
+    private static DType Fitting(DType type, long columns)
+    {
+        DType other = columns % type.BlockElements == 0 ? type : type switch
+        {
+            DType.Q4_K => DType.Q5_0,
+            DType.Q5_K => DType.Q5_1,
+            DType.Q6_K => DType.Q8_0,
+            _ => DType.F16,
+        };
+        return columns % other.BlockElements == 0 ? other : DType.F16;
     }
 
     private static uint GgmlType(DType type) => type switch
