@@ -18,6 +18,7 @@ internal static unsafe class RandomWeights
             PackedKind.Int8Group32 => DType.Q8_0,
             PackedKind.Int4Group32 => DType.Q4_0,
             PackedKind.Int4Group32Min => DType.Q4_1,
+            PackedKind.Int8Group32Min => DType.Q5_1,
             PackedKind.Int8Group16 => DType.Q6_K,
             PackedKind.Fp8Block => DType.F8E4M3,
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown kind"),

@@ -38,10 +38,35 @@ internal static unsafe class GgufGroups
                 }
 
                 break;
+            case DType.Q5_0:
+                for (int g = 0; g < columns / 32; g++, data += 22)
+                {
+                    scales[g] = *(ushort*)data;
+                    // 16 is its zero; the format's is 128.
+                    FiveBits(data + 2, data + 6, codes + (g * 32), zero: 128 - 16);
+                }
+
+                break;
+            case DType.Q5_1:
+                for (int g = 0; g < columns / 32; g++, data += 24)
+                {
+                    scales[g] = *(ushort*)data;
+                    minima[g] = (ushort)(*(ushort*)(data + 2) ^ 0x8000);
+                    FiveBits(data + 4, data + 8, codes + (g * 32), zero: 0);
+                }
+
+                break;
             case DType.Q4_K:
                 for (int b = 0; b < columns / 256; b++, data += 144)
                 {
-                    Q4K(data, codes + (b * 256), scales + (b * 8), minima + (b * 8));
+                    K(data, null, data + 16, codes + (b * 256), scales + (b * 8), minima + (b * 8));
+                }
+
+                break;
+            case DType.Q5_K:
+                for (int b = 0; b < columns / 256; b++, data += 176)
+                {
+                    K(data, data + 16, data + 48, codes + (b * 256), scales + (b * 8), minima + (b * 8));
                 }
 
                 break;
@@ -66,6 +91,16 @@ internal static unsafe class GgufGroups
         }
     }
 
+    private static void FiveBits(byte* fifth, byte* quants, ushort* codes, int zero)
+    {
+        Nibbles(quants, codes);
+        uint bits = *(uint*)fifth;
+        for (int i = 0; i < 32; i++)
+        {
+            codes[i] = (ushort)(codes[i] + (((bits >> i) & 1) << 4) + (uint)zero);
+        }
+    }
+
     private static void Q6K(byte* b, ushort* codes, ushort* scales)
     {
         float d = (float)*(Half*)(b + 208);
@@ -85,7 +120,8 @@ internal static unsafe class GgufGroups
         }
     }
 
-    private static void Q4K(byte* b, ushort* codes, ushort* scales, ushort* minima)
+    /// <summary>Q4_K, and Q5_K with its fifth bits.</summary>
+    private static void K(byte* b, byte* fifth, byte* quants, ushort* codes, ushort* scales, ushort* minima)
     {
         float d = (float)*(Half*)b;
         float dmin = (float)*(Half*)(b + 2);
@@ -96,10 +132,11 @@ internal static unsafe class GgufGroups
             int min = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6 << 4);
             scales[j] = BitConverter.HalfToUInt16Bits((Half)(d * scale));
             minima[j] = BitConverter.HalfToUInt16Bits((Half)(dmin * min));
-            byte* q = b + 16 + (j / 2 * 32);
+            byte* q = quants + (j / 2 * 32);
             for (int i = 0; i < 32; i++)
             {
-                codes[(j * 32) + i] = (ushort)(j % 2 == 0 ? q[i] & 15 : q[i] >> 4);
+                int high = fifth == null ? 0 : ((fifth[i] >> j) & 1) << 4;
+                codes[(j * 32) + i] = (ushort)((j % 2 == 0 ? q[i] & 15 : q[i] >> 4) | high);
             }
         }
     }

@@ -39,6 +39,7 @@ public readonly record struct PackedFormat(
         PackedKind.Int8Group32 => new(kind, LineK: 4, RunK: 256, GroupK: 32, true, false, ZeroPoint: 128, MaxTokens: 3, BlockK: 512),
         PackedKind.Int4Group32 => new(kind, LineK: 8, RunK: 256, GroupK: 32, true, false, ZeroPoint: 8, MaxTokens: 3, BlockK: 512),
         PackedKind.Int4Group32Min => new(kind, LineK: 8, RunK: 256, GroupK: 32, true, true, ZeroPoint: 0, MaxTokens: 3, BlockK: 512),
+        PackedKind.Int8Group32Min => new(kind, LineK: 4, RunK: 256, GroupK: 32, true, true, ZeroPoint: 0, MaxTokens: 3, BlockK: 512),
         PackedKind.Int8Group16 => new(kind, LineK: 4, RunK: 256, GroupK: 16, true, false, ZeroPoint: 32, MaxTokens: 3, BlockK: 512),
         PackedKind.Fp8Block => new(kind, LineK: 4, RunK: 128, GroupK: 128, false, false, ZeroPoint: 0, MaxTokens: 3, BlockK: 256),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown kind"),

@@ -13,10 +13,11 @@ public static unsafe class WeightPacker
         DType.Bf16 when w.ScaleLayout == ScaleLayout.None => PackedKind.Bf16,
         DType.I8 when w.ScaleLayout == ScaleLayout.PerRow => PackedKind.Int8,
         DType.F8E4M3 when w.ScaleLayout == ScaleLayout.Block && w.ScaleBlockRows % PackedFormat.PanelRows == 0 && w.ScaleBlockColumns == 128 => PackedKind.Fp8Block,
-        DType.Q8_0 => PackedKind.Int8Group32,
+        DType.Q8_0 or DType.Q5_0 => PackedKind.Int8Group32,
         DType.Q6_K => PackedKind.Int8Group16,
         DType.Q4_0 => PackedKind.Int4Group32,
         DType.Q4_1 or DType.Q4_K => PackedKind.Int4Group32Min,
+        DType.Q5_1 or DType.Q5_K => PackedKind.Int8Group32Min,
         _ => null,
     };
 

@@ -25,6 +25,7 @@ public sealed class PackedKernelSnapshotTests
         (PackedKind.Int4Group32, 4, 2),
         (PackedKind.Int4Group32Min, 1, 1),
         (PackedKind.Int4Group32Min, 4, 3),
+        (PackedKind.Int8Group32Min, 4, 3),
         (PackedKind.Int8Group16, 4, 1),
         (PackedKind.Fp8Block, 1, 1),
         (PackedKind.Fp8Block, 4, 3),

@@ -13,7 +13,7 @@ public sealed unsafe class PackedMatMulTests
     public static TheoryData<DType, int, int, int> Cases()
     {
         var data = new TheoryData<DType, int, int, int>();
-        foreach (DType dtype in new[] { DType.Bf16, DType.F8E4M3, DType.I8, DType.F32, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q4_K, DType.Q6_K })
+        foreach (DType dtype in new[] { DType.Bf16, DType.F8E4M3, DType.I8, DType.F32, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1, DType.Q4_K, DType.Q5_K, DType.Q6_K })
         {
             int unit = Math.Max(dtype.BlockElements, 1);
             foreach ((int n, int k) in new[] { (1, 1), (15, 24), (16, 80), (17, 255), (64, 256), (65, 257), (130, 576), (200, 1408) })
@@ -150,9 +150,9 @@ public sealed unsafe class PackedMatMulTests
                 row[i] = scale == 0 ? 0 : MathF.Round(row[i] / scale, MidpointRounding.ToEven) * scale;
             }
         }
-        else if (kind == PackedKind.Int4Group32Min && w.DType == DType.Q4_K)
+        else if (w.DType is DType.Q4_K or DType.Q5_K)
         {
-            RoundQ4K(w.Row(n), row);
+            RoundK(w.Row(n), w.DType == DType.Q5_K, row);
         }
         else if (kind == PackedKind.Int8Group16)
         {
@@ -160,9 +160,9 @@ public sealed unsafe class PackedMatMulTests
         }
     }
 
-    private static void RoundQ4K(byte* data, float[] row)
+    private static void RoundK(byte* data, bool five, float[] row)
     {
-        for (int b = 0; b < row.Length / 256; b++, data += 144)
+        for (int b = 0; b < row.Length / 256; b++, data += five ? 176 : 144)
         {
             float d = (float)*(Half*)data;
             float dmin = (float)*(Half*)(data + 2);
@@ -172,8 +172,9 @@ public sealed unsafe class PackedMatMulTests
                 int j = i / 32;
                 int scale = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6 << 4);
                 int min = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6 << 4);
-                int q = (data + 16)[(i / 64 * 32) + (i % 32)];
+                int q = (data + (five ? 48 : 16))[(i / 64 * 32) + (i % 32)];
                 q = i % 64 < 32 ? q & 15 : q >> 4;
+                q |= five ? (((data + 16)[i % 32] >> j) & 1) << 4 : 0;
                 row[(b * 256) + i] = ((float)(Half)(d * scale) * q) - (float)(Half)(dmin * min);
             }
         }
