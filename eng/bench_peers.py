@@ -18,6 +18,7 @@ import sys
 
 SHAPES = [
     ("deepseek-r1-distill-qwen-1.5b", "bf16", "f16"),
+    ("deepseek-r1-distill-qwen-1.5b", "int8", "q8_0"),
     ("deepseek-r1-distill-qwen-1.5b", "q8_0", "q8_0"),
     ("deepseek-r1-distill-qwen-1.5b", "q4_0", "q4_0"),
     ("deepseek-r1-distill-qwen-1.5b", "q4_k", "q4_k"),
@@ -34,9 +35,9 @@ def file_of(folder, shape, kind):
     return path
 
 
-def hadal(executable, path, threads):
+def hadal(executable, model, threads):
     run = subprocess.run(
-        [executable, "bench", path, "--prompt", str(PROMPT), "--decode", str(DECODE), "--repeat", "3", "--threads", threads],
+        [executable, "bench", *model, "--prompt", str(PROMPT), "--decode", str(DECODE), "--repeat", "3", "--threads", threads],
         check=True, capture_output=True, text=True)
     report = json.loads(run.stdout)
     cases = {c["kind"]: c for c in report["cases"]}
@@ -68,7 +69,9 @@ def main():
     for shape, own, theirs in SHAPES:
         ours, others, bandwidths, shares = [], {p[0]: [] for p in peers}, [], []
         for _ in range(rounds):
-            prefill, decode, report = hadal(sys.argv[1], file_of(sys.argv[2], shape, own), threads)
+            # Rows of int8 with one scale are no GGUF type: Hadal makes them itself.
+            model = ["--synthetic", shape, "--weight-dtype", own] if own == "int8" else [file_of(sys.argv[2], shape, own)]
+            prefill, decode, report = hadal(sys.argv[1], model, threads)
             ours.append((prefill, decode))
             bandwidths += [c["read_bandwidth_gb_per_s"] for c in report["cases"] if c["kind"] == "decode"]
             shares.append(max(c.get("bandwidth_share") or 0 for c in report["cases"]))
