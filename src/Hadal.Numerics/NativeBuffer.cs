@@ -50,6 +50,24 @@ public sealed unsafe partial class NativeBuffer : SafeHandle
         return buffer;
     }
 
+    /// <summary>
+    /// Makes a buffer of scratch at least so long, and half as long again, so that a little more next time costs nothing; what was in it is gone.
+    /// Where the memory cannot be had, it is left empty: never freed and believed in.
+    /// </summary>
+    public static void Grow(ref NativeBuffer buffer, nuint bytes)
+    {
+        if (buffer.ByteLength >= bytes)
+        {
+            return;
+        }
+
+        var empty = new NativeBuffer(0);
+        buffer.Dispose();
+        buffer = empty;
+        buffer = new NativeBuffer(checked(bytes + (bytes / 2)));
+        empty.Dispose();
+    }
+
     public static NativeBuffer Of<T>(nint count)
         where T : unmanaged
         => new(checked((nuint)count * (nuint)sizeof(T)));

@@ -1,5 +1,10 @@
+using Hadal.Formats.Config;
 using Hadal.Graph.Cpu;
+using Hadal.Graph.Execution;
+using Hadal.Graph.Passes;
 using Hadal.Jit;
+using Hadal.Models.Loading;
+using Hadal.Models.Synthetic;
 using Hadal.Numerics;
 
 namespace Hadal.Models.Tests;
@@ -44,5 +49,39 @@ public sealed class PackedGoldenTests
         bool mixture = family.StartsWith("deepseek", StringComparison.Ordinal);
         double bound = mixture ? 0.1 : weights == WeightConversion.Int8 ? 0.05 : 0.02;
         Assert.InRange(mean / Math.Sqrt(square), 0, bound);
+    }
+
+    /// <summary>A pass left out must not leave an operation with weights whose stored bytes went when they were packed.</summary>
+    [Theory]
+    [InlineData("none")]
+    [InlineData("default,-group-experts")]
+    [InlineData("default,-mla-absorption")]
+    [InlineData("default,-gate-up")]
+    [InlineData("default,-join-projections")]
+    public void Synthetic_AnyPassLeftOut_RunsPacked(string fusion)
+    {
+        ModelConfig config = SyntheticModels.Find("deepseek-v2-lite-small", 2);
+        foreach (DType dtype in new[] { DType.Bf16, DType.Q8_0 })
+        {
+            var logits = new List<float[]>();
+            foreach (string passes in new[] { "default", fusion })
+            {
+                using var weights = new SyntheticTensors(ModelCatalog.Find(config).Build(config), dtype);
+                using LoadedModel model = ModelLoader.Load(config, weights, new LoadOptions
+                {
+                    Fusion = FusionPlan.Parse(passes),
+                    MaxContextLen = 16,
+                    MaxSequences = 1,
+                    Cpu = new CpuOptions { Threads = 2, Pack = true },
+                }, cancellationToken: TestContext.Current.CancellationToken);
+                using var batch = new StepBatch(model.Runner.BlockSize);
+                batch.Reset(1, 1);
+                batch.AddSequence([1, 2, 3, 4, 5], 0, [0], LogitsWanted.Last);
+                logits.Add(model.Runner.Run(batch).ToArray());
+            }
+
+            double difference = logits[0].Zip(logits[1], (a, b) => Math.Abs((double)a - b)).Average();
+            Assert.InRange(difference / Math.Sqrt(logits[0].Average(l => (double)l * l)), 0, 0.1);
+        }
     }
 }

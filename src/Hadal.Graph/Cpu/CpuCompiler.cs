@@ -50,12 +50,48 @@ public sealed class CpuCompiler
         BufferPlan plan = BufferPlanner.Plan(graph, options.ShareBuffers);
         var linear = LinearWeights(graph).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
         var alsoRead = graph.Nodes.Where(n => n.Op is not (LinearOp or GateUpOp or ExpertsOp)).SelectMany(n => n.Op.Weights).Select(w => w.Name).ToHashSet(StringComparer.Ordinal);
-        PackedKernels? kernels = options.Pack ? new PackedKernels(ProcessIsa.EmittedFeatures()) : null;
         WeightSpec[] specs = [.. graph.Weights.Concat(alsoBind).Distinct()];
-        CpuWeights weights = CpuWeights.Bind(specs, linear, alsoRead, source, fp8Block, pool, kernels, options, progress, cancellationToken);
-        var compiler = new CpuCompiler(plan, weights, kernels, options.KvDType);
-        CpuOp[] ops = [.. graph.Nodes.Select(compiler.Compile)];
-        return new CpuProgram(graph, plan, ops, weights, kernels, compiler._owned, pool, options, compiler.Buffer(graph.Outputs["logits"]));
+        PackedKernels? kernels = options.Pack ? new PackedKernels(ProcessIsa.EmittedFeatures()) : null;
+        CpuWeights? weights = null;
+        CpuCompiler? compiler = null;
+        try
+        {
+            HashSet<string> packable = Packable(graph, linear, new StoredWeights(source, fp8Block), kernels, options);
+            weights = CpuWeights.Bind(specs, linear, packable, alsoRead, source, fp8Block, pool, kernels, options, progress, cancellationToken);
+            compiler = new CpuCompiler(plan, weights, kernels, options.KvDType);
+            List<CpuOp> ops = [];
+            foreach (Node node in graph.Nodes)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                ops.Add(compiler.Compile(node));
+            }
+
+            return new CpuProgram(graph, plan, [.. ops], weights, kernels, compiler._owned, pool, options, compiler.Buffer(graph.Outputs["logits"]));
+        }
+        catch
+        {
+            compiler?._owned.ForEach(o => o.Dispose());
+            weights?.Dispose();
+            kernels?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Of the matrices of linear operations and experts, those that an operation will read packed: no other may lose its stored bytes.</summary>
+    private static HashSet<string> Packable(ModelGraph graph, IEnumerable<string> linear, StoredWeights stored, PackedKernels? kernels, CpuOptions options)
+    {
+        var packable = linear.ToHashSet(StringComparer.Ordinal);
+        foreach (ExpertsOp op in graph.Nodes.Select(n => n.Op).OfType<ExpertsOp>())
+        {
+            if (kernels is null || !KernelPlan.PacksExperts(op, Kind))
+            {
+                packable.ExceptWith(op.Weights.Select(w => w.Name));
+            }
+        }
+
+        return packable;
+
+        PackedKind? Kind(WeightSpec spec) => KernelPlan.KindOf(spec, stored.Describe(spec, stored.Find(spec), out _), kernels, options);
     }
 
     /// <summary>Matrices that conversion to another weight type is for.</summary>

@@ -55,11 +55,7 @@ public sealed unsafe class CpuStep : IDisposable
         Paged = batch.AsPagedBatch();
         Fit(ref _tokenArena, ref _tokenCapacity, batch.NumTokens, bytesPerToken);
         Fit(ref _logitArena, ref _logitCapacity, batch.NumLogitRows, bytesPerLogitRow);
-        if (_scratch.ByteLength < (nuint)(scratchFloats * sizeof(float)))
-        {
-            _scratch.Dispose();
-            _scratch = NativeBuffer.Of<float>((nint)scratchFloats);
-        }
+        NativeBuffer.Grow(ref _scratch, checked((nuint)scratchFloats * sizeof(float)));
     }
 
     public int Rows(RowSymbol symbol) => symbol == RowSymbol.Tokens ? Batch.NumTokens : Batch.NumLogitRows;
@@ -88,8 +84,8 @@ public sealed unsafe class CpuStep : IDisposable
         }
 
         // Powers of two, so that a growing batch does not reallocate at every step.
-        capacity = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)rows);
-        arena.Dispose();
-        arena = new NativeBuffer((nuint)(capacity * bytesPerRow));
+        capacity = 0;
+        NativeBuffer.Grow(ref arena, checked((nuint)rows * (nuint)bytesPerRow));
+        capacity = (int)Math.Min(int.MaxValue, bytesPerRow == 0 ? int.MaxValue : arena.ByteLength / (nuint)bytesPerRow);
     }
 }

@@ -43,6 +43,7 @@ public sealed unsafe class CpuWeights : IDisposable
     /// <summary>Binds every weight of the specs.</summary>
     /// <param name="specs">What the model asks for.</param>
     /// <param name="linear">Names of those that are matrices of linear operations or experts, which conversion is for.</param>
+    /// <param name="packable">Names of those of them that will be read packed, where their type can be.</param>
     /// <param name="alsoRead">Names of those that other operations read as stored (a tied embedding).</param>
     /// <param name="source">Where they lie.</param>
     /// <param name="fp8Block">Block of the e4m3 scales, where the checkpoint has them.</param>
@@ -54,6 +55,7 @@ public sealed unsafe class CpuWeights : IDisposable
     public static CpuWeights Bind(
         IReadOnlyCollection<WeightSpec> specs,
         IReadOnlySet<string> linear,
+        IReadOnlySet<string> packable,
         IReadOnlySet<string> alsoRead,
         ITensorSource source,
         (int Rows, int Columns)? fp8Block,
@@ -73,7 +75,7 @@ public sealed unsafe class CpuWeights : IDisposable
             foreach ((WeightSpec spec, StoredTensor tensor) in tensors)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                weights.BindOne(spec, tensor, linear.Contains(spec.Name));
+                weights.BindOne(spec, tensor, linear.Contains(spec.Name), packable.Contains(spec.Name));
                 done += tensor.ByteLength;
                 progress?.Report(new LoadProgress(done, total, spec.Name));
             }
@@ -147,10 +149,11 @@ public sealed unsafe class CpuWeights : IDisposable
 
         _owned.Clear();
         _packed.Clear();
+        _packedHeads.Clear();
         _arena.Dispose();
     }
 
-    private void BindOne(WeightSpec spec, StoredTensor tensor, bool linear)
+    private void BindOne(WeightSpec spec, StoredTensor tensor, bool linear, bool pack)
     {
         WeightMatrix matrix = View(spec, tensor);
         if (spec.IsVector)
@@ -163,7 +166,7 @@ public sealed unsafe class CpuWeights : IDisposable
         }
 
         _matrices[spec.Name] = matrix;
-        if (linear && KernelPlan.KindOf(spec, matrix, _kernels, _options) is { } kind)
+        if (pack && KernelPlan.KindOf(spec, matrix, _kernels, _options) is { } kind)
         {
             PackedMatrix packed = WeightPacker.Pack(_pool, matrix, kind, _arena);
             _packed[spec.Name] = packed;

@@ -35,12 +35,10 @@ public static class KernelPlan
             }
             else if (node.Op is ExpertsOp experts)
             {
-                PackedKind?[] inner = [.. experts.Gate.Concat(experts.Up).Select(Kind).Distinct()];
-                PackedKind?[] outer = [.. experts.Down.Select(Kind).Distinct()];
-                bool packed = experts.Grouped && IsUniform(inner) && IsUniform(outer);
-                uses.Add(new KernelUse(node, experts.Gate[0], experts.Gate.Count, packed ? inner[0] : null));
-                uses.Add(new KernelUse(node, experts.Up[0], experts.Up.Count, packed ? inner[0] : null));
-                uses.Add(new KernelUse(node, experts.Down[0], experts.Down.Count, packed ? outer[0] : null));
+                bool packed = PacksExperts(experts, Kind);
+                uses.Add(new KernelUse(node, experts.Gate[0], experts.Gate.Count, packed ? Kind(experts.Gate[0]) : null));
+                uses.Add(new KernelUse(node, experts.Up[0], experts.Up.Count, packed ? Kind(experts.Up[0]) : null));
+                uses.Add(new KernelUse(node, experts.Down[0], experts.Down.Count, packed ? Kind(experts.Down[0]) : null));
             }
             else if (node.Op is MlaAbsorbQueryOp absorb)
             {
@@ -89,6 +87,9 @@ public static class KernelPlan
     internal static PackedKind? HeadKindOf(in WeightMatrix kvB, PackedKernels? kernels)
         => kernels is not null && kernels.Supports(PackedKind.Bf16) && WeightPacker.KindFor(kvB) is { } kind && kernels.Supports(kind) ? kind : null;
 
-    /// <summary>Grouped experts run packed where all gates and ups have one kind and all downs have one.</summary>
+    /// <summary>Grouped experts run packed where all gates and ups have one kind and all downs have one; all others run as stored.</summary>
+    internal static bool PacksExperts(ExpertsOp op, Func<WeightSpec, PackedKind?> kind)
+        => op.Grouped && IsUniform([.. op.Gate.Concat(op.Up).Select(kind).Distinct()]) && IsUniform([.. op.Down.Select(kind).Distinct()]);
+
     private static bool IsUniform(PackedKind?[] distinct) => distinct is [not null];
 }

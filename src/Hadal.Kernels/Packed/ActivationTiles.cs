@@ -110,24 +110,15 @@ public sealed unsafe class ActivationTiles : IDisposable
 
         _segmentTile[numSegments] = NumTiles;
         _tileStart[NumTiles] = NumTokens;
-        Grow(ref _data, (nuint)NumTokens * (nuint)(PackedFormat.Padded(columns) * Format.ActivationBytes));
+        NativeBuffer.Grow(ref _data, (nuint)NumTokens * (nuint)(PackedFormat.Padded(columns) * Format.ActivationBytes));
         if (Format.IsInteger)
         {
             nuint groups = (nuint)NumTokens * (nuint)Format.Groups(columns) * sizeof(float);
-            Grow(ref _scales, (nuint)NumTokens * (nuint)Format.Runs(columns) * sizeof(float));
-            Grow(ref _corrections, groups);
-            Grow(ref _groupSums, groups);
+            NativeBuffer.Grow(ref _scales, (nuint)NumTokens * (nuint)Format.Runs(columns) * sizeof(float));
+            NativeBuffer.Grow(ref _corrections, groups);
+            NativeBuffer.Grow(ref _groupSums, groups);
         }
     }
 
     private nint GroupOffset(int tile) => (nint)_tileStart[tile] * Format.Groups(Columns);
-
-    private static void Grow(ref NativeBuffer buffer, nuint bytes)
-    {
-        if (buffer.ByteLength < bytes)
-        {
-            buffer.Dispose();
-            buffer = new NativeBuffer(bytes + (bytes / 2));
-        }
-    }
 }

@@ -66,7 +66,7 @@ internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target, WorkSp
                 }
 
                 break;
-            case PackedKind.Int8 when source.DType == DType.I8:
+            case PackedKind.Int8 when source is { DType: DType.I8, ScaleLayout: ScaleLayout.PerRow }:
                 target.RowScales[n] = source.Scales[n];
                 for (int k = 0; k < source.Columns; k++)
                 {
@@ -103,8 +103,7 @@ internal unsafe struct PackWork(WeightMatrix source, PackedMatrix target, WorkSp
             int row = (block * PackedFormat.BlockRows) + (j * PackedFormat.PanelRows);
             for (int g = 0; g < groups; g++)
             {
-                // The last group of padded columns may lie past the last scale; its weights are zero.
-                scales[(g * panels) + j] = source.Scales[((nint)(row / source.ScaleBlockRows) * source.ScaleStride) + Math.Min(g, source.ScaleStride - 1)];
+                scales[(g * panels) + j] = source.Scales[((nint)(row / source.ScaleBlockRows) * source.ScaleStride) + g];
             }
         }
     }

@@ -34,12 +34,17 @@ public sealed unsafe class PackedExperts : IDisposable
     /// <param name="y">[T, D].</param>
     public void Forward(WorkerPool pool, MatrixF32 x, int* ids, MatrixF32 weights, PackedExpertWeights experts, MatrixF32 residual, MatrixF32 y)
     {
+        if (x.Rows == 0)
+        {
+            return;
+        }
+
         int topK = weights.Columns;
         int assignments = x.Rows * topK;
         int inner = experts.Gate[0].Rows;
         int segments = Sort(ids, assignments, topK, experts.NumExperts);
-        Grow(ref _inner, (nuint)assignments * (nuint)inner * sizeof(float));
-        Grow(ref _outputs, (nuint)assignments * (nuint)y.Columns * sizeof(float));
+        NativeBuffer.Grow(ref _inner, (nuint)assignments * (nuint)inner * sizeof(float));
+        NativeBuffer.Grow(ref _outputs, (nuint)assignments * (nuint)y.Columns * sizeof(float));
         ActivationTiles inputs = Tiles(_inputTiles, experts.Gate[0].Format.Kind);
         ActivationTiles inners = Tiles(_innerTiles, experts.Down[0].Format.Kind);
         var h = new MatrixF32(_inner.As<float>(), assignments, inner, inner);
@@ -68,6 +73,11 @@ public sealed unsafe class PackedExperts : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(h.Rows, x.NumTokens, nameof(h));
         ArgumentOutOfRangeException.ThrowIfNotEqual(h.Columns, weights.Gate[0].Rows, nameof(h));
+        if (x.NumTokens == 0)
+        {
+            return;
+        }
+
         var work = new PackedGateUpWork(kernels, x, weights, _onlyExpert, h, pool.Split(weights.Gate[0].NumBlocks));
         pool.Run(ref work);
     }
@@ -89,8 +99,8 @@ public sealed unsafe class PackedExperts : IDisposable
     /// <returns>Experts that have tokens.</returns>
     private int Sort(int* ids, int assignments, int topK, int numExperts)
     {
-        Grow(ref _rows, (nuint)assignments * sizeof(int));
-        Grow(ref _places, (nuint)assignments * sizeof(int));
+        NativeBuffer.Grow(ref _rows, (nuint)assignments * sizeof(int));
+        NativeBuffer.Grow(ref _places, (nuint)assignments * sizeof(int));
         if (_counts.Length < numExperts)
         {
             _counts = new int[numExperts];
@@ -137,14 +147,5 @@ public sealed unsafe class PackedExperts : IDisposable
         }
 
         return tiles;
-    }
-
-    private static void Grow(ref NativeBuffer buffer, nuint bytes)
-    {
-        if (buffer.ByteLength < bytes)
-        {
-            buffer.Dispose();
-            buffer = new NativeBuffer(bytes + (bytes / 2));
-        }
     }
 }

@@ -39,13 +39,7 @@ public sealed unsafe class PackedHeads : IDisposable
             return;
         }
 
-        nuint bytes = (nuint)(_heads.Length * tokens * sizeof(int));
-        if (_offsets.ByteLength < bytes)
-        {
-            _offsets.Dispose();
-            _offsets = new NativeBuffer(bytes + (bytes / 2));
-        }
-
+        NativeBuffer.Grow(ref _offsets, (nuint)_heads.Length * (nuint)tokens * sizeof(int));
         int* offsets = _offsets.As<int>();
         for (int h = 0; h < _heads.Length; h++)
         {

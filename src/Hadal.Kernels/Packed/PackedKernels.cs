@@ -7,7 +7,7 @@ namespace Hadal.Kernels.Packed;
 /// <summary>The emitted kernels, made when first asked for and kept: one for each kind, number of panels and number of tokens.</summary>
 public sealed unsafe class PackedKernels : IDisposable
 {
-    private const int MaxTokens = 6;
+    private static readonly int _maxTokens = Enum.GetValues<PackedKind>().Max(k => PackedFormat.Of(k).MaxTokens);
 
     private readonly CpuFeatures _features;
     private readonly nint[] _entries;
@@ -18,7 +18,7 @@ public sealed unsafe class PackedKernels : IDisposable
     public PackedKernels(CpuFeatures features)
     {
         _features = features;
-        _entries = new nint[Enum.GetValues<PackedKind>().Length * PackedFormat.MaxPanels * MaxTokens];
+        _entries = new nint[Enum.GetValues<PackedKind>().Length * PackedFormat.MaxPanels * _maxTokens];
     }
 
     /// <summary>Whether this machine has the instructions of a kind.</summary>
@@ -72,7 +72,7 @@ public sealed unsafe class PackedKernels : IDisposable
 
     internal delegate* unmanaged<KernelArgs*, void> Find(PackedKind kind, int panels, int tokens)
     {
-        int index = ((((int)kind * PackedFormat.MaxPanels) + panels - 1) * MaxTokens) + tokens - 1;
+        int index = ((((int)kind * PackedFormat.MaxPanels) + panels - 1) * _maxTokens) + tokens - 1;
         nint entry = Volatile.Read(ref _entries[index]);
         return (delegate* unmanaged<KernelArgs*, void>)(entry != 0 ? entry : Make(kind, panels, tokens, index));
     }

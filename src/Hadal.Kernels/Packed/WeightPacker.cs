@@ -27,6 +27,7 @@ public static unsafe class WeightPacker
     /// <param name="arena">Where the packed matrix will lie.</param>
     public static PackedMatrix Pack(WorkerPool pool, in WeightMatrix w, PackedKind kind, NativeArena arena)
     {
+        WeightDecoder.Validate(w, nameof(w));
         var matrix = new PackedMatrix(PackedFormat.Of(kind), w.Rows, w.Columns, arena);
         var work = new PackWork(w, matrix, pool.Split(matrix.NumBlocks));
         pool.Run(ref work);

@@ -127,6 +127,25 @@ public sealed unsafe class PackedMatMulTests
         }
     }
 
+    [Fact]
+    public void Pack_Int8WithBlockScales_IsRoundedByRowsLikeAnyOtherType()
+    {
+        using var weights = new TestWeight(new Random(7), DType.I8, 96, 256, ScaleLayout.Block);
+        using var pool = new WorkerPool(2);
+        using var arena = new NativeArena();
+        PackedMatrix packed = WeightPacker.Pack(pool, weights.Matrix, PackedKind.Int8, arena);
+        float[] row = new float[256];
+        for (int n = 0; n < 96; n++)
+        {
+            fixed (float* p = row)
+            {
+                WeightDecoder.DecodeRowReference(weights.Matrix, n, 0, row.Length, p);
+            }
+
+            Assert.Equal(row.Max(MathF.Abs) / 127, packed.RowScales[n], 1e-6f);
+        }
+    }
+
     private static ScaleLayout Layout(DType dtype) => dtype switch
     {
         DType.I8 => ScaleLayout.PerRow,

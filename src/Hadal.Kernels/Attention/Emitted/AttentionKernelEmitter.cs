@@ -25,7 +25,7 @@ internal static class AttentionKernelEmitter
     /// <param name="shape">Keys of a multiple of 8 columns, values of a multiple of 16.</param>
     public static void Emit(Assembler c, AttentionKernelShape shape)
     {
-        AssemblerRegister64[] saved = [rbx, rbp, r12, r13, r14, r15];
+        AssemblerRegister64[] saved = [rbx, r12, r13, r14, r15];
         foreach (AssemblerRegister64 r in saved)
         {
             c.push(r);

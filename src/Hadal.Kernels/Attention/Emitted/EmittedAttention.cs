@@ -50,7 +50,7 @@ public static unsafe class EmittedAttention
         }
 
         // Few groups: their chunks are shared out and merged afterwards. Many: whoever has a group walks its chunks.
-        bool split = groups < 4 * pool.NumWorkers && chunks > groups;
+        bool split = groups < 2 * pool.NumWorkers && chunks > groups;
         int tasks = split ? chunks : groups;
         int stateFloats = AttentionArgs.StateFloats(shape.ValueDim);
         float* free = Scratch.Call(Tile.Pad(batch.NumSequences + 1) + (split ? (nint)tasks * stateFloats : 0));

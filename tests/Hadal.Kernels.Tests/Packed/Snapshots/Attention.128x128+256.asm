@@ -1,6 +1,5 @@
-; Attention.128x128+256: 3979 bytes
+; Attention.128x128+256: 3977 bytes
     push         rbx
-    push         rbp
     push         r12
     push         r13
     push         r14
@@ -603,6 +602,5 @@ L5:
     pop          r14
     pop          r13
     pop          r12
-    pop          rbp
     pop          rbx
     ret

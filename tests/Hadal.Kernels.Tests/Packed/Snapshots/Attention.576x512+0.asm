@@ -1,6 +1,5 @@
-; Attention.576x512+0: 3965 bytes
+; Attention.576x512+0: 3963 bytes
     push         rbx
-    push         rbp
     push         r12
     push         r13
     push         r14
@@ -595,6 +594,5 @@ L5:
     pop          r14
     pop          r13
     pop          r12
-    pop          rbp
     pop          rbx
     ret
