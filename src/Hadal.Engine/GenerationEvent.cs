@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Hadal.Engine;
 
 /// <summary>One token of one choice, or the end of the choice.</summary>
@@ -28,6 +30,9 @@ public sealed record GenerationEvent
 
     /// <summary>What went wrong, with <see cref="FinishReason.Error"/>.</summary>
     public string? Error { get; init; }
+
+    /// <summary>When it was made (<see cref="Stopwatch.GetTimestamp"/>): whoever reads late still knows how fast it came.</summary>
+    public long Timestamp { get; init; } = Stopwatch.GetTimestamp();
 
     /// <summary>Of this choice so far.</summary>
     public required TokenUsage Usage { get; init; }

@@ -69,6 +69,21 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public async Task Serve_KeyFileWithoutAKey_IsRefused()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, "\n  \n", TestContext.Current.CancellationToken);
+            (await HadalProcess.RunAsync("serve", "--port", "0", "--api-keys", file)).ExpectError("--api-keys", "holds no key");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public async Task Run_StandardInputThatIsNoUtf8_IsAnError()
     {
         byte[] bad = [.. "Once upon"u8, 0xFF, .. " a time"u8];

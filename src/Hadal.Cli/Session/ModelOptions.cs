@@ -37,7 +37,7 @@ internal sealed class ModelOptions
 
     private readonly Option<string> _isa = new("--isa")
     {
-        Description = "Most that kernels use of the processor: auto, avx512 (as auto, but an error without AVX-512), avx2 (no emitted code, vectors of 256 bits; --dtype auto then rounds nothing), or scalar (the plain loops that the tests compare with; slow)",
+        Description = "Most that kernels use of the processor: auto, avx512 (as auto, but an error without AVX-512), avx2 (no emitted code, vectors of 256 bits; --dtype auto then rounds nothing but KV pages), or scalar (the plain loops that the tests compare with; slow)",
         DefaultValueFactory = _ => "auto",
     };
 

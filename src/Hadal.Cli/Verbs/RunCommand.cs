@@ -161,7 +161,9 @@ internal static class RunCommand
     {
         var text = new System.Text.StringBuilder();
         long start = Stopwatch.GetTimestamp();
+        // By the engine's clock: events pile up while a consumer is late, and would seem to have come all at once.
         TimeSpan first = default;
+        TimeSpan last = default;
         int generated = 0;
         FinishReason reason = FinishReason.Cancelled;
         try
@@ -169,9 +171,10 @@ internal static class RunCommand
             var request = new GenerationRequest { Id = "run", PromptTokens = tokens, Sampling = sampling };
             await foreach (GenerationEvent e in session.Engine.GenerateAsync(request, cancellationToken).ConfigureAwait(false))
             {
+                last = Stopwatch.GetElapsedTime(start, e.Timestamp);
                 if (generated == 0)
                 {
-                    first = Stopwatch.GetElapsedTime(start);
+                    first = last;
                 }
 
                 generated = e.Usage.CompletionTokens;
@@ -195,7 +198,7 @@ internal static class RunCommand
             reason = FinishReason.Cancelled;
         }
 
-        return new Answer(text.ToString(), tokens.Length, generated, first, Stopwatch.GetElapsedTime(start), reason);
+        return new Answer(text.ToString(), tokens.Length, generated, first, last, reason);
     }
 
     // Special tokens are shown for the sake of markers; the one that ends the answer is none.
@@ -222,10 +225,10 @@ internal static class RunCommand
         Terminal.Note($"[{a.PromptTokens} prompt tokens, first token after {a.First.TotalMilliseconds:0} ms, {a.Generated} tokens{rate}{end}]");
     }
 
-    private sealed record Answer(string Text, int PromptTokens, int Generated, TimeSpan First, TimeSpan Total, FinishReason Reason)
+    private sealed record Answer(string Text, int PromptTokens, int Generated, TimeSpan First, TimeSpan Last, FinishReason Reason)
     {
         /// <summary>Of the tokens after the first.</summary>
-        public double? TokensPerSecond => Generated > 1 && Total > First ? (Generated - 1) / (Total - First).TotalSeconds : null;
+        public double? TokensPerSecond => Generated > 1 && Last > First ? (Generated - 1) / (Last - First).TotalSeconds : null;
 
         public RunReport Report(string model) => new(
             model, Text, Reason.ToString().ToLowerInvariant(), PromptTokens, Generated, First.TotalMilliseconds, TokensPerSecond);

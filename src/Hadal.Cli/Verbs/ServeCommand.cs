@@ -3,6 +3,7 @@ using System.Net;
 using Hadal.Cli.Output;
 using Hadal.Cli.Session;
 using Hadal.Engine;
+using Hadal.Numerics;
 using Hadal.Server;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
@@ -143,5 +144,14 @@ internal static class ServeCommand
     }
 
     private static string[] ReadKeys(FileInfo? file)
-        => file is null ? [] : [.. StrictText.Read(file.FullName).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
+    {
+        if (file is null)
+        {
+            return [];
+        }
+
+        string[] keys = StrictText.Read(file.FullName).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        // Without keys the server would be open to all, which is not what whoever names a file of keys wants.
+        return keys.Length > 0 ? keys : throw new HadalException($"--api-keys {file.FullName}: holds no key; expected one a line.");
+    }
 }

@@ -25,7 +25,15 @@ public static unsafe class SafetensorsWriter
             : string.CompareOrdinal(a.Name, b.Name));
         ReadOnlyMemory<byte> header = BuildHeader(path, sorted, metadata);
 
-        string partial = path + ".partial";
+        if (Path.GetFullPath(path).StartsWith("/dev/", StringComparison.Ordinal))
+        {
+            // A file is written beside its place and renamed into it: that would replace the device itself.
+            throw new HadalException($"{path}: is a device; give the path of a file.");
+        }
+
+        // Through a link to what it points to, which the rename would otherwise leave as it was.
+        string target = File.Exists(path) && File.ResolveLinkTarget(path, returnFinalTarget: true) is { } linked ? linked.FullName : path;
+        string partial = target + ".partial";
         try
         {
             using (var stream = new FileStream(partial, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
@@ -46,7 +54,7 @@ public static unsafe class SafetensorsWriter
                 stream.Flush(flushToDisk: true);
             }
 
-            File.Move(partial, path, overwrite: true);
+            File.Move(partial, target, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

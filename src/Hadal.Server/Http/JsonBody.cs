@@ -60,7 +60,7 @@ internal static class JsonBody
         }
         catch (JsonException exception)
         {
-            throw ApiException.Invalid(null, $"The request body is not a JSON document that can be read: {ApiException.Shorten(exception.Message)} (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}).", "invalid_json");
+            throw ApiException.Invalid(null, $"The request body is not a JSON document that can be read: {ApiException.Shorten(exception.Message)}{(exception.LineNumber is { } line ? $" (line {line + 1}, byte {exception.BytePositionInLine})" : "")}.", "invalid_json");
         }
 
         if (document.RootElement.ValueKind != JsonValueKind.Object)

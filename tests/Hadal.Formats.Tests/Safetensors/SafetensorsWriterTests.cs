@@ -59,4 +59,27 @@ public sealed unsafe class SafetensorsWriterTests : IDisposable
     }
 
     public void Dispose() => _files.Dispose();
+
+    [Fact]
+    public void Write_ThroughALink_ReplacesWhatItPointsTo()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("hadal-link-");
+        try
+        {
+            string file = Path.Combine(folder.FullName, "real.safetensors");
+            string link = Path.Combine(folder.FullName, "link.safetensors");
+            File.WriteAllText(file, "old");
+            File.CreateSymbolicLink(link, file);
+            SafetensorsWriter.Write(link, []);
+            Assert.NotNull(File.ResolveLinkTarget(link, returnFinalTarget: true));
+            Assert.NotEqual("old", File.ReadAllText(file));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Write_ToADevice_IsRefused() => TestFiles.Refuses(() => SafetensorsWriter.Write("/dev/null", []), "/dev/null", "device");
 }
