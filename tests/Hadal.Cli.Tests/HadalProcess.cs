@@ -7,6 +7,13 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
 {
     public static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "hadal");
 
+    /// <summary>Skips where Ctrl-C is ignored from above (a job that a shell put in the background): what is started here inherits that.</summary>
+    public static void SkipWhereInterruptsAreIgnored()
+    {
+        string? ignored = OperatingSystem.IsLinux() ? File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("SigIgn:", StringComparison.Ordinal)) : null;
+        Assert.SkipWhen(ignored is not null && (Convert.ToUInt64(ignored[7..].Trim(), 16) & 2) != 0, "SIGINT is ignored here, as in background jobs of a shell");
+    }
+
     public static Task<HadalProcess> RunAsync(params string[] arguments) => RunAsync(null, arguments);
 
     public static async Task<HadalProcess> RunAsync(string? input, string[] arguments)

@@ -16,6 +16,7 @@ internal sealed class Pty : IAsyncDisposable
 
     public static Pty Start(params string[] arguments)
     {
+        HadalProcess.SkipWhereInterruptsAreIgnored();
         string? script = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, "script")).FirstOrDefault(File.Exists);
         Assert.SkipWhen(script is null, "there is no script(1) of util-linux to make a pseudo-terminal with");
         string command = string.Join(' ', arguments.Prepend(HadalProcess.Executable).Select(a => $"'{a.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
