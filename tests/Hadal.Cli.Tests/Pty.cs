@@ -20,7 +20,8 @@ internal sealed class Pty : IAsyncDisposable
         string? script = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, "script")).FirstOrDefault(File.Exists);
         Assert.SkipWhen(script is null, "there is no script(1) of util-linux to make a pseudo-terminal with");
         string command = string.Join(' ', arguments.Prepend(HadalProcess.Executable).Select(a => $"'{a.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
-        return new Pty(HadalProcess.StartOther(script!, "-qec", command, "/dev/null"));
+        // exec: script has a shell run this, and one that stayed (dash does) would report Ctrl-C as its own end although the command goes on.
+        return new Pty(HadalProcess.StartOther(script!, "-qec", "exec " + command, "/dev/null"));
     }
 
     public async Task TypeAsync(string text)
