@@ -40,12 +40,9 @@ public sealed class GoldenTests
         for (int i = 0; i <= layers; i++)
         {
             float[] expected = golden.Expected($"hidden_states.{i}");
-            MatrixF32 actual = golden.Model.Runner.Output($"hidden_states.{i}");
+            float[] actual = golden.Model.Runner.Output($"hidden_states.{i}");
             float scale = expected.Max(Math.Abs);
-            for (int t = 0; t < actual.Rows; t++)
-            {
-                Assert.InRange(Worst(actual.RowSpan(t), expected.AsSpan(t * actual.Columns, actual.Columns)), 0, Bar * Math.Max(1, scale));
-            }
+            Assert.InRange(Worst(actual, expected.AsSpan(0, actual.Length)), 0, Bar * Math.Max(1, scale));
         }
     }
 

@@ -30,7 +30,7 @@ public sealed class KernelPlanTests
             using var golden = new Golden(family, fusion, options);
             var planned = KernelPlan.Of(golden.Model.Graph, golden.Checkpoint.Tensors, golden.Checkpoint.Config.Fp8BlockSize, CpuFeatures.Detect(), options)
                 .Where(u => u.Kind is not null || u.Attention is not null).Select(u => u.Node).ToHashSet();
-            foreach (CpuOp op in golden.Model.Runner.Program.Ops)
+            foreach (CpuOp op in golden.Model.Cpu.Program.Ops)
             {
                 string name = op.GetType().Name;
                 Assert.Equal(planned.Contains(op.Node), name.StartsWith("CpuPacked", StringComparison.Ordinal) || name == "CpuEmittedAttention");

@@ -12,7 +12,10 @@ internal sealed record BenchReport
 
     public required string Machine { get; init; }
 
-    public required int Threads { get; init; }
+    public required string Device { get; init; }
+
+    /// <summary>Null where the device is no CPU.</summary>
+    public required int? Threads { get; init; }
 
     public required string InstructionSets { get; init; }
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Hadal.Graph.Cpu;
 using Hadal.Graph.Execution;
 
 namespace Hadal.Cli.Bench;
@@ -7,11 +6,11 @@ namespace Hadal.Cli.Bench;
 /// <summary>Times steps of the model itself: prompts and decoding, without sampling or scheduling.</summary>
 internal sealed class ModelBench : IDisposable
 {
-    private readonly CpuModelRunner _runner;
+    private readonly IDeviceRunner _runner;
     private readonly StepBatch _batch;
     private readonly Random _random = new(7);
 
-    public ModelBench(CpuModelRunner runner)
+    public ModelBench(IDeviceRunner runner)
     {
         _runner = runner;
         _batch = new StepBatch(runner.BlockSize);
@@ -61,7 +60,7 @@ internal sealed class ModelBench : IDisposable
         }
 
         // The profile is of decoding, not of filling.
-        _runner.Program.Profile?.Clear();
+        _runner.Profile?.Clear();
         List<double> seconds = [];
         for (int r = 0; r < repeat; r++)
         {

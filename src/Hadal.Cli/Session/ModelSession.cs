@@ -6,6 +6,7 @@ using Hadal.Formats.Checkpoints;
 using Hadal.Formats.Config;
 using Hadal.Formats.Tokenization;
 using Hadal.Graph.Cpu;
+using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
 using Hadal.Models;
@@ -37,7 +38,7 @@ internal sealed class ModelSession : IDisposable
 
     public ModelConfig Config => Model.Config;
 
-    public CpuModelRunner Runner => Model.Runner;
+    public IDeviceRunner Runner => Model.Runner;
 
     /// <summary>Null for synthetic weights.</summary>
     public Checkpoint? Checkpoint => _checkpoint;

@@ -1,4 +1,3 @@
-using Hadal.Graph.Cpu;
 using Hadal.Graph.Execution;
 
 namespace Hadal.Cli.Session;
@@ -9,12 +8,12 @@ internal sealed class SequenceLogits
     // A quarter of a GiB of logits a step.
     private const long MaxLogitsPerStep = 1L << 26;
 
-    private readonly CpuModelRunner _runner;
+    private readonly IModelRunner _runner;
     private readonly int _piece;
 
     /// <param name="runner">The model; its first pages are used.</param>
     /// <param name="piece">Tokens a step; 0 for as many as are sensible.</param>
-    public SequenceLogits(CpuModelRunner runner, int piece = 0)
+    public SequenceLogits(IModelRunner runner, int piece = 0)
     {
         _runner = runner;
         _piece = piece > 0 ? piece : (int)Math.Clamp(MaxLogitsPerStep / runner.VocabSize, 16, 1024);

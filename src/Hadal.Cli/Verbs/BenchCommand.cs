@@ -6,6 +6,7 @@ using System.Text.Json;
 using Hadal.Cli.Bench;
 using Hadal.Cli.Output;
 using Hadal.Cli.Session;
+using Hadal.Graph.Cpu;
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Graph.Ir.Ops;
@@ -83,7 +84,7 @@ internal static class BenchCommand
 
         long peak = 0;
         long bytesPerToken = WeightBytesPerToken(session);
-        session.Runner.Program.Profile = profile ? new StepProfile() : null;
+        session.Runner.Profile = profile ? new StepProfile() : null;
         using var bench = new ModelBench(session.Runner);
         List<BenchCase> cases = [];
         foreach (int prompt in prompts.Where(p => p > 0))
@@ -116,7 +117,8 @@ internal static class BenchCommand
             Command = "hadal " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)),
             Version = typeof(BenchCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
             Machine = Machine(),
-            Threads = session.Runner.Program.Pool.NumWorkers,
+            Device = session.Runner.Device,
+            Threads = (session.Runner as CpuModelRunner)?.Program.Pool.NumWorkers,
             InstructionSets = InstructionSets(options.Dtype(parsed) == "auto"),
             WeightDtype = options.WeightDtype(parsed),
             StoredDtypes = session.Totals(),
@@ -124,7 +126,7 @@ internal static class BenchCommand
             KvDtype = options.KvDType(parsed) == DType.Bf16 ? "bf16" : "f32",
             Fusion = options.Fusion(parsed).Name,
             LoadSeconds = session.LoadTime.TotalSeconds,
-            WeightBytes = session.Runner.Program.WeightBytes,
+            WeightBytes = session.Runner.WeightBytes,
             WeightBytesPerToken = bytesPerToken,
             Cases = cases,
             PeakMemoryBytes = peak,
@@ -136,7 +138,7 @@ internal static class BenchCommand
         {
             // The buffer that measures the bandwidth is not the model's.
             peak = Math.Max(peak, ProcessMemory.PeakBytes());
-            double gigabytes = ReadBandwidth.MeasureGBps(session.Runner.Program.Pool);
+            double gigabytes = session.Runner.MeasureReadBandwidth();
             ProcessMemory.ResetPeak();
             return gigabytes;
         }
@@ -146,7 +148,7 @@ internal static class BenchCommand
             cases.Add(c);
             string share = c.BandwidthShare is { } s ? $"  {s:P0} of {c.ReadBandwidth:0} GB/s" : "";
             Terminal.Note($"{c.Kind,-8} batch {c.Batch,3}  depth {c.Depth,6}  {c.TokensPerSecond,9:0.0} tokens/s  {c.MillisecondsPerStep,9:0.00} ms a step{share}");
-            if (session.Runner.Program.Profile is { } times)
+            if (session.Runner.Profile is { } times)
             {
                 double total = times.Rows.Sum(r => r.Time.TotalMilliseconds);
                 foreach ((string name, TimeSpan time, long count) in times.Rows)
@@ -167,7 +169,7 @@ internal static class BenchCommand
         foreach (Node node in session.Model.Graph.Nodes)
         {
             // Two operations share a latent up-projection, half each; an embedding may be tied to the head.
-            long all = node.Op.Weights.Where(w => node.Op is EmbedOp || counted.Add(w)).Sum(session.Runner.Program.ByteLengthOf);
+            long all = node.Op.Weights.Where(w => node.Op is EmbedOp || counted.Add(w)).Sum(session.Runner.ByteLengthOf);
             bytes += node.Op switch
             {
                 ExpertsOp => all / session.Config.Moe!.NumRoutedExperts * session.Config.Moe.NumExpertsPerTok,

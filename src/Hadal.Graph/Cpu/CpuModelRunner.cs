@@ -1,5 +1,6 @@
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
+using Hadal.Jit;
 using Hadal.Kernels;
 using Hadal.Kernels.Paging;
 using Hadal.Numerics;
@@ -7,7 +8,7 @@ using Hadal.Numerics;
 namespace Hadal.Graph.Cpu;
 
 /// <summary>A program with its KV pages: what the engine steps.</summary>
-public sealed unsafe class CpuModelRunner : IModelRunner
+public sealed unsafe class CpuModelRunner : IDeviceRunner
 {
     private readonly CpuProgram _program;
     private readonly CpuStep _step;
@@ -73,8 +74,33 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         return new ReadOnlySpan<float>(logits.Data, checked(logits.Rows * logits.Columns));
     }
 
-    /// <summary>A named output of the last step (hidden states, when the graph was built to keep them).</summary>
-    public MatrixF32 Output(string name) => _program.Output(_step, name);
+    public ModelGraph Graph => _program.Graph;
+
+    public string Device => $"cpu, {_program.Pool.NumWorkers} threads";
+
+    public long WeightBytes => _program.WeightBytes;
+
+    public StepProfile? Profile
+    {
+        get => _program.Profile;
+        set => _program.Profile = value;
+    }
+
+    public long ByteLengthOf(WeightSpec spec) => _program.ByteLengthOf(spec);
+
+    public double MeasureReadBandwidth() => ReadBandwidth.MeasureGBps(_program.Pool);
+
+    public float[] Output(string name)
+    {
+        MatrixF32 matrix = _program.Output(_step, name);
+        float[] values = new float[matrix.Rows * matrix.Columns];
+        for (int row = 0; row < matrix.Rows; row++)
+        {
+            matrix.RowSpan(row).CopyTo(values.AsSpan(row * matrix.Columns));
+        }
+
+        return values;
+    }
 
     public void Dispose()
     {

@@ -4,5 +4,6 @@ namespace Hadal.Graph.Ir;
 public enum ElementType
 {
     F32,
+    Bf16,
     I32,
 }

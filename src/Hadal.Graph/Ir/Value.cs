@@ -20,7 +20,8 @@ public sealed class Value
     /// <summary>0 for pure ordering values (a cache write that attention must follow).</summary>
     public int Columns { get; }
 
-    public ElementType Type { get; }
+    /// <summary>Float32 as models build it; a device may hold it in fewer bits.</summary>
+    public ElementType Type { get; internal set; }
 
     /// <summary>The value whose memory this one is part of, or null.</summary>
     public Value? Base { get; internal set; }

@@ -62,7 +62,9 @@ public static class BufferPlanner
         return new BufferPlan(offsets, sizes, naive, lowerBound);
     }
 
-    internal static long Bytes(Value value) => ((value.Columns * 4L) + Alignment - 1) / Alignment * Alignment;
+    internal static long Bytes(Value value) => ((value.Columns * ElementBytes(value.Type)) + Alignment - 1) / Alignment * Alignment;
+
+    internal static long ElementBytes(ElementType type) => type == ElementType.Bf16 ? 2 : 4;
 
     // Only the first output may take an input's place: the second is written while inputs are still read.
     private static Value? AliasHost(Node node, Value output, int at, Dictionary<Value, int> lastUse, HashSet<Value> taken)

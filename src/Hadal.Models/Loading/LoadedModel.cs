@@ -1,5 +1,6 @@
 using Hadal.Formats.Config;
 using Hadal.Graph.Cpu;
+using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Graph.Passes;
 
@@ -8,7 +9,7 @@ namespace Hadal.Models.Loading;
 /// <summary>A model ready to run. Disposing it frees runner and weights, not the tensor source they were bound from.</summary>
 public sealed class LoadedModel : IDisposable
 {
-    internal LoadedModel(ModelConfig config, CpuModelRunner runner, IReadOnlyList<(IGraphPass Pass, int Changes)> passes, bool hasMtp)
+    internal LoadedModel(ModelConfig config, IDeviceRunner runner, IReadOnlyList<(IGraphPass Pass, int Changes)> passes, bool hasMtp)
     {
         Config = config;
         Runner = runner;
@@ -18,9 +19,12 @@ public sealed class LoadedModel : IDisposable
 
     public ModelConfig Config { get; }
 
-    public CpuModelRunner Runner { get; }
+    public IDeviceRunner Runner { get; }
 
-    public ModelGraph Graph => Runner.Program.Graph;
+    /// <summary>The runner, of a model loaded for the CPU.</summary>
+    public CpuModelRunner Cpu => (CpuModelRunner)Runner;
+
+    public ModelGraph Graph => Runner.Graph;
 
     /// <summary>The passes that ran, with the number of places each changed.</summary>
     public IReadOnlyList<(IGraphPass Pass, int Changes)> Passes { get; }
