@@ -72,9 +72,16 @@ public sealed unsafe class CpuWeights : IDisposable
             var tensors = specs.Select(s => (Spec: s, Tensor: weights._stored.Find(s))).ToList();
             long total = tensors.Sum(t => t.Tensor.ByteLength);
             long done = 0;
-            foreach ((WeightSpec spec, StoredTensor tensor) in tensors)
+            for (int i = 0; i < tensors.Count; i++)
             {
+                (WeightSpec spec, StoredTensor tensor) = tensors[i];
                 cancellationToken.ThrowIfCancellationRequested();
+                if (options.Preload && i + 1 < tensors.Count)
+                {
+                    // The disk need not wait until this one is packed, or its packed bytes are read.
+                    source.Prefetch(tensors[i + 1].Tensor);
+                }
+
                 weights.BindOne(spec, tensor, linear.Contains(spec.Name), packable.Contains(spec.Name));
                 done += tensor.ByteLength;
                 progress?.Report(new LoadProgress(done, total, spec.Name));
