@@ -124,6 +124,8 @@ internal static class BenchCommand
             KvDtype = options.KvDType(parsed) == DType.Bf16 ? "bf16" : "f32",
             Fusion = options.Fusion(parsed).Name,
             LoadSeconds = session.LoadTime.TotalSeconds,
+            PackCacheRead = session.Runner.Program.PackCacheUse?.NumRead,
+            PackCachePacked = session.Runner.Program.PackCacheUse?.NumPacked,
             WeightBytes = session.Runner.Program.WeightBytes,
             WeightBytesPerToken = bytesPerToken,
             Cases = cases,
