@@ -10,6 +10,11 @@ public interface ITensorSource : IDisposable
 
     IReadOnlyCollection<string> Names { get; }
 
+    /// <summary>Says that a tensor's bytes will be read soon: the disk may begin. Returns at once.</summary>
+    void Prefetch(StoredTensor tensor)
+    {
+    }
+
     /// <summary>Says that a tensor's bytes will not be read again, or not soon: their memory may be given back. A mapped one is read anew if it is touched.</summary>
     void Release(StoredTensor tensor)
     {

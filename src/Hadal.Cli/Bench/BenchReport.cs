@@ -33,6 +33,11 @@ internal sealed record BenchReport
 
     public required double LoadSeconds { get; init; }
 
+    /// <summary>With --pack-cache: packed weights that loading read from it, and those it had to pack.</summary>
+    public int? PackCacheRead { get; init; }
+
+    public int? PackCachePacked { get; init; }
+
     public required long WeightBytes { get; init; }
 
     /// <summary>Bytes of weights that one decoded token reads.</summary>

@@ -32,11 +32,19 @@ internal sealed class LoadProgressBar : IProgress<LoadProgress>, IDisposable
         Console.Error.Write($"\rloading [{new string('#', filled)}{new string('.', width - filled)}] {share,4:P0}  {Terminal.Bytes(value.BytesDone)} of {Terminal.Bytes(value.BytesTotal)}  {Terminal.Bytes((long)rate)}/s  {left:0} s left \u001b[K");
     }
 
+    /// <summary>A line for people, above this one.</summary>
+    public void Note(string message)
+    {
+        Dispose();
+        Terminal.Note(message);
+    }
+
     public void Dispose()
     {
         if (_shown)
         {
             Console.Error.Write("\r\u001b[K");
+            _shown = false;
         }
     }
 }

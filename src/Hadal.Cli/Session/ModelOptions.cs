@@ -54,6 +54,12 @@ internal sealed class ModelOptions
         DefaultValueFactory = _ => "stored",
     };
 
+    private readonly Option<string?> _packCache = new("--pack-cache")
+    {
+        Description = "Folder that keeps packed weights from start to start (--dtype auto packs them while loading), found by a hash of the stored ones; made if need be. What it saves and when: docs/performance-cpu.md",
+        HelpName = "DIR",
+    };
+
     private readonly Option<string> _fusion = new("--fusion")
     {
         Description = $"Graph passes: none, default, or names: {string.Join(", ", FusionPlan.All.Select(p => p.Name))}, buffer-sharing",
@@ -78,6 +84,7 @@ internal sealed class ModelOptions
         _kvDtype.OneOf("f32", "bf16");
         _weightDtype.OneOf(["stored", .. WeightDtypes.Names]);
         _threads.InRange(0, 1024);
+        _packCache.IsFolder();
         _pin.OneOf("auto", "on", "off");
         _blockSize.InRange(1, 1024);
         _layers.InRange(1);
@@ -91,7 +98,7 @@ internal sealed class ModelOptions
             }
         });
         command.Arguments.Add(_model);
-        foreach (Option option in new Option[] { _synthetic, _layers, _device, _isa, _threads, _pin, _dtype, _kvDtype, _weightDtype, _fusion, _maxContext, _kvMemory, _blockSize })
+        foreach (Option option in new Option[] { _synthetic, _layers, _device, _isa, _threads, _pin, _dtype, _kvDtype, _weightDtype, _packCache, _fusion, _maxContext, _kvMemory, _blockSize })
         {
             command.Options.Add(option);
         }
@@ -131,6 +138,7 @@ internal sealed class ModelOptions
             Pinning = parsed.GetValue(_pin) switch { "on" => ThreadPinning.On, "off" => ThreadPinning.Off, _ => ThreadPinning.Auto },
             ActivationDType = Float(parsed.GetValue(_dtype)!),
             Pack = parsed.GetValue(_dtype) == "auto",
+            PackCache = parsed.GetValue(_packCache),
             KvDType = KvDType(parsed),
             BlockSize = parsed.GetValue(_blockSize),
             Weights = WeightDtype(parsed) == "int8" ? WeightConversion.Int8 : WeightConversion.AsStored,

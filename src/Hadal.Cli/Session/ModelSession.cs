@@ -97,6 +97,7 @@ internal sealed class ModelSession : IDisposable
             }
 
             using var bar = new LoadProgressBar();
+            load = load with { Cpu = load.Cpu with { Notice = bar.Note } };
             LoadedModel model = ModelLoader.Load(config, source, load, bar, cancellationToken);
             return new ModelSession(name, source, checkpoint, model, clock.Elapsed);
         }

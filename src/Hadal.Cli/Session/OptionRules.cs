@@ -21,6 +21,25 @@ internal static class OptionRules
         });
     }
 
+    /// <summary>For a folder that may not be there yet.</summary>
+    public static void IsFolder(this Option option)
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens)
+            {
+                if (string.IsNullOrWhiteSpace(token.Value))
+                {
+                    result.AddError($"{option.Name} '{token.Value}': allowed is the path of a folder");
+                }
+                else if (File.Exists(token.Value))
+                {
+                    result.AddError($"{option.Name} {token.Value}: is a file; allowed is a folder, which is made if it is not there");
+                }
+            }
+        });
+    }
+
     /// <summary>For whole numbers, one or a comma-separated list of them.</summary>
     public static void InRange(this Option option, int min, int max = int.MaxValue)
     {

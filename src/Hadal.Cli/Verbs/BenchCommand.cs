@@ -126,6 +126,8 @@ internal static class BenchCommand
             KvDtype = options.KvDType(parsed) == DType.Bf16 ? "bf16" : "f32",
             Fusion = options.Fusion(parsed).Name,
             LoadSeconds = session.LoadTime.TotalSeconds,
+            PackCacheRead = (session.Runner as CpuModelRunner)?.Program.PackCacheUse?.NumRead,
+            PackCachePacked = (session.Runner as CpuModelRunner)?.Program.PackCacheUse?.NumPacked,
             WeightBytes = session.Runner.WeightBytes,
             WeightBytesPerToken = bytesPerToken,
             Cases = cases,

@@ -66,6 +66,14 @@ public sealed unsafe class GgufCheckpoint : ITensorSource
         }
     }
 
+    public void Prefetch(StoredTensor tensor)
+    {
+        if (_slices.ContainsKey(tensor.Name))
+        {
+            MappedFile.Prefetch(tensor);
+        }
+    }
+
     public void Release(StoredTensor tensor)
     {
         // A joined kv_b is memory of our own: let go, it would be lost.

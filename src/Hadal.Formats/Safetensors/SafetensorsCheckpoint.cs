@@ -97,6 +97,8 @@ public sealed class SafetensorsCheckpoint : ITensorSource
         return false;
     }
 
+    public void Prefetch(StoredTensor tensor) => MappedFile.Prefetch(tensor);
+
     public void Release(StoredTensor tensor) => MappedFile.Release(tensor);
 
     public void Dispose() => DisposeAll(_files);

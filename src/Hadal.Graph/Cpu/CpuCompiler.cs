@@ -66,6 +66,12 @@ public sealed class CpuCompiler
                 ops.Add(compiler.Compile(node));
             }
 
+            weights.CompleteCache(cancellationToken);
+            if (options.PackCache is { } cache && weights.CacheUse is null or { NumRead: 0, NumPacked: 0 })
+            {
+                options.Notice?.Invoke($"--pack-cache {cache}: no weight is packed, so none is kept. --dtype auto packs, where the processor has AVX-512 VNNI or BF16 and the weights are of a type that it is for.");
+            }
+
             return new CpuProgram(graph, plan, [.. ops], weights, kernels, compiler._owned, pool, options, compiler.Buffer(graph.Outputs["logits"]));
         }
         catch

@@ -23,6 +23,15 @@ public sealed record CpuOptions
     /// </summary>
     public bool Pack { get; init; }
 
+    /// <summary>
+    /// Folder that keeps packed weights, by a hash of their stored bytes: a later load reads them instead of packing again. Null for none. Grows with every
+    /// model and type; files may be deleted at any time. Whoever may write it may change the weights.
+    /// </summary>
+    public string? PackCache { get; init; }
+
+    /// <summary>Told, while loading, what people should know and what ends nothing: a damaged file of the cache, a folder that cannot be written.</summary>
+    public Action<string>? Notice { get; init; }
+
     /// <summary>F32 or Bf16: what KV pages hold.</summary>
     public DType KvDType { get; init; } = DType.F32;
 

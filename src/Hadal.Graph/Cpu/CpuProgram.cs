@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hadal.Graph.Cpu.Packing;
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Graph.Planning;
@@ -46,6 +47,9 @@ public sealed unsafe class CpuProgram : IDisposable
     public StepProfile? Profile { get; set; }
 
     public long WeightBytes => _weights.ByteLength;
+
+    /// <summary>What loading had of <see cref="CpuOptions.PackCache"/>; null without one.</summary>
+    public PackCacheUse? PackCacheUse => _weights.CacheUse;
 
     /// <summary>Bytes the operations read of a weight, scales included.</summary>
     public long ByteLengthOf(WeightSpec spec)

@@ -1,3 +1,4 @@
+using Hadal.Graph.Cpu.Packing;
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
@@ -24,6 +25,7 @@ public sealed unsafe class CpuWeights : IDisposable
     private readonly Dictionary<string, PackedLatentHeads> _packedHeads = new(StringComparer.Ordinal);
     private readonly NativeArena _arena = new();
     private readonly PackedKernels? _kernels;
+    private readonly PackCache? _cache;
     private readonly Dictionary<string, NativeBuffer> _vectors = new(StringComparer.Ordinal);
     private readonly List<NativeBuffer> _owned = [];
     private readonly HashSet<string> _alsoRead = new(StringComparer.Ordinal);
@@ -35,7 +37,11 @@ public sealed unsafe class CpuWeights : IDisposable
         _stored = new StoredWeights(source, fp8Block);
         _pool = pool;
         _options = options;
+        _cache = kernels is null || options.PackCache is null ? null : new PackCache(options.PackCache, pool, options.Notice);
     }
+
+    /// <summary>What was read from and written to the cache of packed weights; null without one.</summary>
+    public PackCacheUse? CacheUse => _cache?.Use;
 
     /// <summary>Bytes of weights as they are computed with, scales included.</summary>
     public long ByteLength { get; private set; }
@@ -72,9 +78,16 @@ public sealed unsafe class CpuWeights : IDisposable
             var tensors = specs.Select(s => (Spec: s, Tensor: weights._stored.Find(s))).ToList();
             long total = tensors.Sum(t => t.Tensor.ByteLength);
             long done = 0;
-            foreach ((WeightSpec spec, StoredTensor tensor) in tensors)
+            for (int i = 0; i < tensors.Count; i++)
             {
+                (WeightSpec spec, StoredTensor tensor) = tensors[i];
                 cancellationToken.ThrowIfCancellationRequested();
+                if (options.Preload && i + 1 < tensors.Count)
+                {
+                    // The disk need not wait until this one is packed, or its packed bytes are read.
+                    source.Prefetch(tensors[i + 1].Tensor);
+                }
+
                 weights.BindOne(spec, tensor, linear.Contains(spec.Name), packable.Contains(spec.Name));
                 done += tensor.ByteLength;
                 progress?.Report(new LoadProgress(done, total, spec.Name));
@@ -120,7 +133,22 @@ public sealed unsafe class CpuWeights : IDisposable
             return null;
         }
 
-        PackedLatentHeads heads = LatentHeadPacker.Pack(_pool, matrix, kind, shape, _arena);
+        PackedLatentHeads heads = LatentHeadPacker.Reserve(matrix, kind, shape, _arena);
+        if (_cache is null)
+        {
+            LatentHeadPacker.Fill(_pool, matrix, shape, heads);
+        }
+        else
+        {
+            PackKey key = PackKey.Of(_pool, matrix, shape, heads);
+            NativeRegion[] memory = heads.Storage();
+            if (!_cache.TryRead(key, memory))
+            {
+                LatentHeadPacker.Fill(_pool, matrix, shape, heads);
+                _cache.Write(key, memory);
+            }
+        }
+
         _packedHeads.Add(kvB.Name, heads);
         ByteLength += heads.ByteLength - matrix.ByteLength;
         if (_source.TryGet(kvB.Name, out StoredTensor? tensor))
@@ -130,6 +158,9 @@ public sealed unsafe class CpuWeights : IDisposable
 
         return heads;
     }
+
+    /// <summary>Waits until the cache has what was packed for it, and tells what it could not have. Nothing is packed afterwards.</summary>
+    internal void CompleteCache(CancellationToken cancellationToken) => _cache?.Complete(cancellationToken);
 
     /// <summary>The matrix as stored.</summary>
     public WeightMatrix Matrix(WeightSpec spec) => _matrices[spec.Name];
@@ -142,6 +173,8 @@ public sealed unsafe class CpuWeights : IDisposable
 
     public void Dispose()
     {
+        // It may be writing what lies in the arena.
+        _cache?.Dispose();
         foreach (NativeBuffer buffer in _owned)
         {
             buffer.Dispose();
@@ -168,7 +201,7 @@ public sealed unsafe class CpuWeights : IDisposable
         _matrices[spec.Name] = matrix;
         if (pack && KernelPlan.KindOf(spec, matrix, _kernels, _options) is { } kind)
         {
-            PackedMatrix packed = WeightPacker.Pack(_pool, matrix, kind, _arena);
+            PackedMatrix packed = Pack(matrix, kind);
             _packed[spec.Name] = packed;
             ByteLength += packed.ByteLength;
             if (!_alsoRead.Contains(spec.Name))
@@ -205,6 +238,25 @@ public sealed unsafe class CpuWeights : IDisposable
             };
             ByteLength += spec.NumElements + (4L * spec.Rows) - matrix.ByteLength;
         }
+    }
+
+    private PackedMatrix Pack(in WeightMatrix matrix, PackedKind kind)
+    {
+        PackedMatrix packed = WeightPacker.Reserve(matrix, kind, _arena);
+        if (_cache is null)
+        {
+            WeightPacker.Fill(_pool, matrix, packed);
+            return packed;
+        }
+
+        PackKey key = PackKey.Of(_pool, matrix, packed);
+        if (!_cache.TryRead(key, packed.Storage))
+        {
+            WeightPacker.Fill(_pool, matrix, packed);
+            _cache.Write(key, packed.Storage);
+        }
+
+        return packed;
     }
 
     private WeightMatrix View(WeightSpec spec, StoredTensor tensor)

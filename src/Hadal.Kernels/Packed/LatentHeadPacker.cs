@@ -15,25 +15,55 @@ public static unsafe class LatentHeadPacker
     /// <param name="arena">Where the packed matrices will lie.</param>
     public static PackedLatentHeads Pack(WorkerPool pool, in WeightMatrix kvB, PackedKind kind, MlaShape shape, NativeArena arena)
     {
+        PackedLatentHeads heads = Reserve(kvB, kind, shape, arena);
+        Fill(pool, kvB, shape, heads);
+        return heads;
+    }
+
+    /// <summary>The memory of all heads, still zeros.</summary>
+    public static PackedLatentHeads Reserve(in WeightMatrix kvB, PackedKind kind, MlaShape shape, NativeArena arena)
+    {
+        shape.ThrowIfWeightDiffers(kvB);
+        var keys = new PackedMatrix[shape.NumHeads];
+        var values = new PackedMatrix[shape.NumHeads];
+        PackedFormat ofKeys = PackedFormat.Of(PackedKind.Bf16);
+        PackedFormat ofValues = PackedFormat.Of(KindOfValues(kvB, kind, shape));
+        for (int h = 0; h < shape.NumHeads; h++)
+        {
+            keys[h] = new PackedMatrix(ofKeys, shape.KvLoraRank, shape.QkNopeHeadDim, arena);
+        }
+
+        for (int h = 0; h < shape.NumHeads; h++)
+        {
+            values[h] = new PackedMatrix(ofValues, shape.VHeadDim, shape.KvLoraRank, arena);
+        }
+
+        return new PackedLatentHeads(keys, values);
+    }
+
+    /// <summary>Packs into memory that <see cref="Reserve"/> gave for the same weights.</summary>
+    public static void Fill(WorkerPool pool, in WeightMatrix kvB, MlaShape shape, PackedLatentHeads heads)
+    {
         shape.ThrowIfWeightDiffers(kvB);
         int rowsPerHead = shape.QkNopeHeadDim + shape.VHeadDim;
         bool cuts = CutsBetweenHeads(kvB, shape);
-        var keys = new PackedMatrix[shape.NumHeads];
-        var values = new PackedMatrix[shape.NumHeads];
         for (int h = 0; h < shape.NumHeads; h++)
         {
-            keys[h] = PackBf16(pool, kvB, h * rowsPerHead, shape.QkNopeHeadDim, transposed: true, arena);
+            FillBf16(pool, kvB, h * rowsPerHead, shape.QkNopeHeadDim, transposed: true, heads.KeysTransposed[h]);
         }
 
         for (int h = 0; h < shape.NumHeads; h++)
         {
             int first = (h * rowsPerHead) + shape.QkNopeHeadDim;
-            values[h] = cuts
-                ? WeightPacker.Pack(pool, kvB.SliceRows(first, shape.VHeadDim), kind, arena)
-                : PackBf16(pool, kvB, first, shape.VHeadDim, transposed: false, arena);
+            if (cuts)
+            {
+                WeightPacker.Fill(pool, kvB.SliceRows(first, shape.VHeadDim), heads.Values[h]);
+            }
+            else
+            {
+                FillBf16(pool, kvB, first, shape.VHeadDim, transposed: false, heads.Values[h]);
+            }
         }
-
-        return new PackedLatentHeads(keys, values);
     }
 
     /// <summary>The kind W_UV is packed as: the stored type's, or bf16 where blocks of scales reach over heads.</summary>
@@ -42,7 +72,7 @@ public static unsafe class LatentHeadPacker
     private static bool CutsBetweenHeads(in WeightMatrix kvB, MlaShape shape)
         => kvB.ScaleLayout != ScaleLayout.Block || (shape.VHeadDim % kvB.ScaleBlockRows == 0 && shape.QkNopeHeadDim % kvB.ScaleBlockRows == 0);
 
-    private static PackedMatrix PackBf16(WorkerPool pool, in WeightMatrix m, int firstRow, int rows, bool transposed, NativeArena arena)
+    private static void FillBf16(WorkerPool pool, in WeightMatrix m, int firstRow, int rows, bool transposed, PackedMatrix matrix)
     {
         using NativeBuffer bits = NativeBuffer.Of<ushort>((nint)rows * m.Columns);
         using NativeBuffer row = NativeBuffer.Of<float>(m.Columns);
@@ -64,6 +94,6 @@ public static unsafe class LatentHeadPacker
             Columns = transposed ? rows : m.Columns,
             RowBytes = (transposed ? rows : m.Columns) * sizeof(ushort),
         };
-        return WeightPacker.Pack(pool, decoded, PackedKind.Bf16, arena);
+        WeightPacker.Fill(pool, decoded, matrix);
     }
 }

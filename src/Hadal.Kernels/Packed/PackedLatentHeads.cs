@@ -1,3 +1,5 @@
+using Hadal.Numerics;
+
 namespace Hadal.Kernels.Packed;
 
 /// <summary>A latent up-projection [H·(Dn+Dv), C] cut by head and packed: what attention in the latent's space multiplies queries and outputs by.</summary>
@@ -6,4 +8,7 @@ namespace Hadal.Kernels.Packed;
 public sealed record PackedLatentHeads(PackedMatrix[] KeysTransposed, PackedMatrix[] Values)
 {
     public long ByteLength { get; } = KeysTransposed.Sum(m => m.ByteLength) + Values.Sum(m => m.ByteLength);
+
+    /// <summary>The memory of every matrix, keys first.</summary>
+    public NativeRegion[] Storage() => [.. KeysTransposed.Concat(Values).Select(m => m.Storage)];
 }

@@ -16,10 +16,14 @@ public sealed unsafe class PackedMatrix
         long data = checked(panels * format.PanelBytes(columns));
         long rowScales = format.Kind == PackedKind.Int8 ? panels * PackedFormat.PanelRows * sizeof(float) : 0;
         long blockScales = format.Kind == PackedKind.Fp8Block ? panels * format.Groups(columns) * sizeof(float) : 0;
-        Data = arena.Take((nuint)data);
-        RowScales = rowScales == 0 ? null : (float*)arena.Take((nuint)rowScales);
-        _blockScales = blockScales == 0 ? null : (float*)arena.Take((nuint)blockScales);
         ByteLength = data + rowScales + blockScales;
+        // No kind has both: scales follow the lines, aligned as these are.
+        long scalesAt = rowScales + blockScales == 0 ? data : (data + PackedFormat.LineBytes - 1) / PackedFormat.LineBytes * PackedFormat.LineBytes;
+        long stored = scalesAt + rowScales + blockScales;
+        Data = arena.Take((nuint)stored);
+        Storage = new NativeRegion(Data, stored);
+        RowScales = rowScales == 0 ? null : (float*)(Data + scalesAt);
+        _blockScales = blockScales == 0 ? null : (float*)(Data + scalesAt);
     }
 
     public PackedFormat Format { get; }
@@ -41,6 +45,9 @@ public sealed unsafe class PackedMatrix
     public int NumBlocks => (NumPanels + PackedFormat.MaxPanels - 1) / PackedFormat.MaxPanels;
 
     public long ByteLength { get; }
+
+    /// <summary>All that was packed, scales included, as it lies: copied elsewhere and back it is the same matrix.</summary>
+    public NativeRegion Storage { get; }
 
     /// <summary>First byte of a block of up to four panels.</summary>
     public byte* Block(int block) => Data + (block * PackedFormat.MaxPanels * Format.PanelBytes(Columns));

@@ -27,10 +27,25 @@ public static unsafe class WeightPacker
     /// <param name="arena">Where the packed matrix will lie.</param>
     public static PackedMatrix Pack(WorkerPool pool, in WeightMatrix w, PackedKind kind, NativeArena arena)
     {
+        PackedMatrix matrix = Reserve(w, kind, arena);
+        Fill(pool, w, matrix);
+        return matrix;
+    }
+
+    /// <summary>The memory of a packed matrix, still zeros.</summary>
+    public static PackedMatrix Reserve(in WeightMatrix w, PackedKind kind, NativeArena arena)
+    {
         WeightDecoder.Validate(w, nameof(w));
-        var matrix = new PackedMatrix(PackedFormat.Of(kind), w.Rows, w.Columns, arena);
+        return new PackedMatrix(PackedFormat.Of(kind), w.Rows, w.Columns, arena);
+    }
+
+    /// <summary>Packs into memory that <see cref="Reserve"/> gave for the same weights. What only fills a panel is left as it is: zeros.</summary>
+    public static void Fill(WorkerPool pool, in WeightMatrix w, PackedMatrix matrix)
+    {
+        WeightDecoder.Validate(w, nameof(w));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(matrix.Rows, w.Rows, nameof(matrix));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(matrix.Columns, w.Columns, nameof(matrix));
         var work = new PackWork(w, matrix, pool.Split(matrix.NumBlocks));
         pool.Run(ref work);
-        return matrix;
     }
 }
