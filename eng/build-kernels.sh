@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles every src/**/*.cu to PTX beside it, for sm_80 and sm_90a, with Debian's clang-19 alone (apt-get install clang-19).
+# Compiles every .cu under src and tests to PTX beside it, for sm_80 and sm_90a, with Debian's clang-19 alone (apt-get install clang-19).
 #   eng/build-kernels.sh                 rebuilds all
 #   eng/build-kernels.sh FILE.cu …       rebuilds these
 #   eng/build-kernels.sh --check         fails where a checked-in PTX is not what its source gives
@@ -9,7 +9,7 @@ clang=${CLANG:-clang-19}
 command -v "$clang" >/dev/null || { echo "error: $clang is not installed (apt-get install clang-19)" >&2; exit 1; }
 check=
 [ "${1:-}" = --check ] && { check=1; shift; }
-if [ $# -gt 0 ]; then files=("$@"); else mapfile -t files < <(find src -name '*.cu' -not -path '*/obj/*' | LC_ALL=C sort); fi
+if [ $# -gt 0 ]; then files=("$@"); else mapfile -t files < <(find src tests -name '*.cu' -not -path '*/obj/*' | LC_ALL=C sort); fi
 
 compile() { # FILE.cu ARCH PTX_VERSION OUTPUT
   "$clang" -x cuda --cuda-device-only --cuda-gpu-arch="$2" -nocudainc -nocudalib -std=c++20 -O3 -ffp-contract=fast -Wall -Werror \
