@@ -36,13 +36,17 @@ internal sealed class Sampler(int vocabSize)
             row = _logits;
         }
 
+        SamplingParams p = state.Parameters;
+        return Choose(row, p, p.Temperature == 0f ? 0 : Philox.NextDouble(state.Seed, (uint)state.NumGenerated, (uint)state.ChoiceIndex));
+    }
+
+    /// <summary>As <see cref="Sample"/>, from logits that nothing changes and with the random number given.</summary>
+    internal int Choose(ReadOnlySpan<float> row, SamplingParams parameters, double uniform)
+    {
         float max = TensorPrimitives.Max(row); // NaN if any is
         if (!float.IsFinite(max))
-            throw new HadalException($"No token can be chosen after {state.NumGenerated}: the largest logit is {max}, not a finite number. NaN or infinity comes from the model's weights or a kernel; negative infinity means that every token was banned.");
-        if (state.Parameters.Temperature == 0f)
-            return LogitMath.FirstIndexOf(row, max);
-        double uniform = Philox.NextDouble(state.Seed, (uint)state.NumGenerated, (uint)state.ChoiceIndex);
-        return Draw(row, max, state.Parameters, uniform);
+            throw new HadalException($"No token can be chosen: the largest logit is {max}, not a finite number. NaN or infinity comes from the model's weights or a kernel; negative infinity means that every token was banned.");
+        return parameters.Temperature == 0f ? LogitMath.FirstIndexOf(row, max) : Draw(row, max, parameters, uniform);
     }
 
     /// <summary>The log-probability of a token under the raw logits, and the most likely ones.</summary>

@@ -9,6 +9,7 @@ namespace Hadal.Engine.Scheduling;
 internal sealed class EngineLoop : IDisposable
 {
     private readonly IModelRunner _runner;
+    private readonly DeviceSampling? _onDevice;
     private readonly EngineOptions _options;
     private readonly Inbox _inbox;
     private readonly TimeProvider _time;
@@ -35,6 +36,7 @@ internal sealed class EngineLoop : IDisposable
     public EngineLoop(IModelRunner runner, EngineOptions options, Inbox inbox)
     {
         _runner = runner;
+        _onDevice = runner is ISamplingRunner sampling ? new DeviceSampling(sampling) : null;
         _options = options;
         _inbox = inbox;
         _time = options.TimeProvider;
@@ -120,8 +122,16 @@ internal sealed class EngineLoop : IDisposable
         try
         {
             _scheduler.Fill(_batch);
-            logits = _runner.Run(_batch);
-            ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, _batch.NumLogitRows * _runner.VocabSize, nameof(logits));
+            if (_onDevice is not null)
+            {
+                _onDevice.Run(_batch, _scheduler.Scheduled);
+                logits = default;
+            }
+            else
+            {
+                logits = _runner.Run(_batch);
+                ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, _batch.NumLogitRows * _runner.VocabSize, nameof(logits));
+            }
         }
         catch (Exception e)
         {
@@ -146,10 +156,13 @@ internal sealed class EngineLoop : IDisposable
         foreach (Sequence s in _scheduler.Scheduled)
         {
             int numRows = s.FirstLogitRow < 0 ? 0 : s.CollectsPromptLogProbs ? s.NumScheduledTokens : 1;
-            ReadOnlySpan<float> rows = numRows == 0 ? default : logits.Slice(s.FirstLogitRow * vocabSize, numRows * vocabSize);
             try
             {
-                Advance(s, rows, vocabSize);
+                int chosen = -1;
+                ReadOnlySpan<float> rows = default;
+                if (numRows > 0 && (_onDevice is null || !_onDevice.TryGetToken(s.FirstLogitRow + numRows - 1, out chosen)))
+                    rows = _onDevice is null ? logits.Slice(s.FirstLogitRow * vocabSize, numRows * vocabSize) : _onDevice.FetchLogits(s.FirstLogitRow, numRows);
+                Advance(s, rows, vocabSize, chosen);
             }
             catch (Exception e)
             {
@@ -160,7 +173,8 @@ internal sealed class EngineLoop : IDisposable
         }
     }
 
-    private void Advance(Sequence s, ReadOnlySpan<float> rows, int vocabSize)
+    /// <param name="chosen">The token, where the device chose it; then there are no rows.</param>
+    private void Advance(Sequence s, ReadOnlySpan<float> rows, int vocabSize, int chosen)
     {
         Request request = s.Request;
         if (s.CollectsPromptLogProbs)
@@ -175,9 +189,15 @@ internal sealed class EngineLoop : IDisposable
             return;
         }
 
-        ReadOnlySpan<float> row = rows[^vocabSize..];
-        int token = _sampler.Sample(row, s.Sampling);
-        TokenLogProb? logProb = request.Parameters.LogProbs is { } numTop ? _sampler.LogProbs(row, token, numTop) : null;
+        int token = chosen;
+        TokenLogProb? logProb = null;
+        if (token < 0)
+        {
+            ReadOnlySpan<float> row = rows[^vocabSize..];
+            token = _sampler.Sample(row, s.Sampling);
+            logProb = request.Parameters.LogProbs is { } numTop ? _sampler.LogProbs(row, token, numTop) : null;
+        }
+
         s.Append(token);
         NoteToken(s);
         EmitToken(s, token, logProb);

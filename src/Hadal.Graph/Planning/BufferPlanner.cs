@@ -35,7 +35,8 @@ public static class BufferPlanner
         {
             Node node = graph.Nodes[i];
             var taken = new HashSet<Value>();
-            foreach (Value output in node.Outputs)
+            // A view is where its root is.
+            foreach (Value output in node.Outputs.Where(o => o.Base is null))
             {
                 long bytes = Bytes(output);
                 naive += output.Rows == RowSymbol.Tokens ? bytes : 0;

@@ -1,4 +1,5 @@
 using Hadal.Graph.Cpu;
+using Hadal.Graph.Cuda;
 using Hadal.Graph.Passes;
 
 namespace Hadal.Models.Loading;
@@ -8,9 +9,13 @@ public sealed record LoadOptions
 {
     public FusionPlan Fusion { get; init; } = FusionPlan.Default;
 
+    /// <summary>Used where <see cref="Cuda"/> is null.</summary>
     public CpuOptions Cpu { get; init; } = new();
 
-    /// <summary>Bytes of KV pages; null for a quarter of the memory this process may use, but no more than <see cref="MaxSequences"/> full contexts.</summary>
+    /// <summary>Run on an NVIDIA card, in this way; null for the CPU.</summary>
+    public CudaOptions? Cuda { get; init; }
+
+    /// <summary>Bytes of KV pages; null for a quarter of the memory this process may use (on a card: for nine tenths of what the weights leave), but no more than <see cref="MaxSequences"/> full contexts.</summary>
     public long? KvMemoryBytes { get; init; }
 
     /// <summary>Longest sequence; null for the model's own limit, or what the pages hold where that is less.</summary>
