@@ -7,6 +7,7 @@ namespace Hadal.Cli.Output;
 /// <summary>JSON of the <c>--json</c> outputs, without reflection.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(SuiteReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(RunReport))]
 [JsonSerializable(typeof(InspectReport))]

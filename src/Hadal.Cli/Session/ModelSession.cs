@@ -6,6 +6,7 @@ using Hadal.Formats.Checkpoints;
 using Hadal.Formats.Config;
 using Hadal.Formats.Tokenization;
 using Hadal.Graph.Cpu;
+using Hadal.Graph.Cuda;
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
@@ -56,16 +57,17 @@ internal sealed class ModelSession : IDisposable
         string? model = options.Model(parsed);
         if (options.Synthetic(parsed) is { } synthetic)
         {
+            if (options.WeightDtype(parsed) == "int4" && !options.OnCard(parsed))
+            {
+                throw new HadalException("--weight-dtype int4 is for --device cuda; on the CPU 4 bits are GGUF's q4_0, q4_1 and q4_k.");
+            }
+
             return model is null
                 ? (synthetic, SyntheticModels.Find(synthetic, options.Layers(parsed)), null)
                 : throw new HadalException($"Both MODEL ({model}) and --synthetic {synthetic} are given; give one.");
         }
 
-        if (options.WeightDtype(parsed) is not ("stored" or "int8"))
-        {
-            throw new HadalException($"--weight-dtype {options.WeightDtype(parsed)} is for --synthetic; a checkpoint is computed with as stored, or as int8.");
-        }
-
+        CheckWeightDtype(options.WeightDtype(parsed), options.OnCard(parsed));
         if (options.Layers(parsed) is not null)
         {
             throw new HadalException("--layers cuts a --synthetic model; a real one would only talk nonsense.");
@@ -93,7 +95,7 @@ internal sealed class ModelSession : IDisposable
             }
             else
             {
-                CheckWeightDtype(options.WeightDtype(parsed));
+                CheckWeightDtype(options.WeightDtype(parsed), options.OnCard(parsed));
             }
 
             using var bar = new LoadProgressBar();
@@ -114,7 +116,7 @@ internal sealed class ModelSession : IDisposable
         LoadOptions load = options.LoadOptions(parsed);
         if (checkpoint is not null)
         {
-            CheckWeightDtype(options.WeightDtype(parsed));
+            CheckWeightDtype(options.WeightDtype(parsed), options.OnCard(parsed));
             return KernelPlan.Of(graph, checkpoint.Tensors, config.Fp8BlockSize, features, load.Cpu);
         }
 
@@ -134,24 +136,28 @@ internal sealed class ModelSession : IDisposable
         _source.Dispose();
     }
 
-    private static void CheckWeightDtype(string weightDtype)
+    private static void CheckWeightDtype(string weightDtype, bool onCard)
     {
-        if (weightDtype is not ("stored" or "int8"))
+        if (weightDtype is not ("stored" or "int8") && !(onCard && weightDtype is "fp8" or "int4"))
         {
-            throw new HadalException($"--weight-dtype {weightDtype} is for --synthetic; a checkpoint is computed with as stored, or as int8.");
+            throw new HadalException($"--weight-dtype {weightDtype} is for --synthetic{(onCard ? "" : " or for --device cuda")}; a checkpoint is computed with as stored, or as int8{(onCard ? ", fp8 or int4" : "")}.");
         }
     }
 
-    // The weights are made in the type asked for; nothing is left to convert.
+    // The weights are made in the type asked for, and nothing is left to convert; but for int4, which no file has in the card's layout.
     private static (ModelConfig Config, LoadOptions Load) Adapt(SyntheticTensors source, ModelConfig config, LoadOptions load)
-        => (config with { Fp8BlockSize = source.Fp8BlockSize }, load with { Cpu = load.Cpu with { Weights = WeightConversion.AsStored, Preload = false } });
+        => (config with { Fp8BlockSize = source.Fp8BlockSize }, load with
+        {
+            Cpu = load.Cpu with { Weights = WeightConversion.AsStored, Preload = false },
+            Cuda = load.Cuda is { Weights: not CudaWeightConversion.Int4 } cuda ? cuda with { Weights = CudaWeightConversion.AsStored } : load.Cuda,
+        });
 
     /// <summary>Made-up weights of the type --weight-dtype names; says on standard error where they had to be of another.</summary>
     /// <param name="shapesOnly">Names, types and shapes without bytes.</param>
     public static SyntheticTensors Synthesize(ModelConfig config, string weightDtype, bool shapesOnly = false)
     {
-        DType dtype = weightDtype == "stored"
-            ? config.Fp8BlockSize is null ? DType.Bf16 : DType.F8E4M3
+        DType dtype = weightDtype == "int4" ? DType.Bf16
+            : weightDtype == "stored" ? config.Fp8BlockSize is null ? DType.Bf16 : DType.F8E4M3
             : WeightDtypes.Of(weightDtype);
         var source = new SyntheticTensors(ModelCatalog.Find(config).Build(config), dtype, shapesOnly);
         foreach ((DType other, int matrices) in source.Fallbacks())

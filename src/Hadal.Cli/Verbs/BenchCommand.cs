@@ -7,9 +7,8 @@ using Hadal.Cli.Bench;
 using Hadal.Cli.Output;
 using Hadal.Cli.Session;
 using Hadal.Graph.Cpu;
+using Hadal.Graph.Cuda;
 using Hadal.Graph.Execution;
-using Hadal.Graph.Ir;
-using Hadal.Graph.Ir.Ops;
 using Hadal.Jit;
 using Hadal.Numerics;
 
@@ -49,9 +48,28 @@ internal static class BenchCommand
             command.Options.Add(option);
         }
 
-        command.SetAction((parsed, ct) => Task.FromResult(Run(
+        var suite = new Option<string?>("--suite") { Description = "A set of cases instead of those above: h100 (needs --device cuda); prints Markdown with --markdown, else JSON", HelpName = "NAME" };
+        var only = new Option<string?>("--only") { Description = $"Of the suite, these groups: {string.Join(", ", CudaSuite.Groups)}", HelpName = "GROUP,…" };
+        suite.OneOf("h100");
+        command.Options.Add(suite);
+        command.Options.Add(only);
+        command.SetAction((parsed, ct) => Task.FromResult(parsed.GetValue(suite) is not null ? RunSuite(model, parsed, parsed.GetValue(only), parsed.GetValue(markdown), ct) : Run(
             parsed, model, parsed.GetValue(prompt)!, parsed.GetValue(decode), parsed.GetValue(batch)!, parsed.GetValue(depth)!, parsed.GetValue(repeat), parsed.GetValue(profile), parsed.GetValue(markdown), ct)));
         return command;
+    }
+
+    private static int RunSuite(ModelOptions options, ParseResult parsed, string? only, bool markdown, CancellationToken cancellationToken)
+    {
+        CudaOptions cuda = options.Cuda(parsed) ?? throw new HadalException("--suite h100 needs --device cuda.");
+        string[] groups = only?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+        if (groups.FirstOrDefault(g => !CudaSuite.Groups.Contains(g)) is { } unknown)
+        {
+            throw new HadalException($"--only: there is no group '{unknown}'; there are {string.Join(", ", CudaSuite.Groups)}.");
+        }
+
+        SuiteReport report = new CudaSuite(cuda, groups, cancellationToken).Run();
+        Console.Write(markdown ? report.ToMarkdown() : JsonSerializer.Serialize(report, CliJson.Default.SuiteReport) + Environment.NewLine);
+        return 0;
     }
 
     private static int Run(ParseResult parsed, ModelOptions options, int[] prompts, int decode, int[] batches, int[] depths, int repeat, bool profile, bool markdown, CancellationToken cancellationToken)
@@ -83,7 +101,7 @@ internal static class BenchCommand
         }
 
         long peak = 0;
-        long bytesPerToken = WeightBytesPerToken(session);
+        long bytesPerToken = DecodeBytes.PerStep(session.Runner, 1);
         session.Runner.Profile = profile ? new StepProfile() : null;
         using var bench = new ModelBench(session.Runner);
         List<BenchCase> cases = [];
@@ -123,7 +141,7 @@ internal static class BenchCommand
             WeightDtype = options.WeightDtype(parsed),
             StoredDtypes = session.Totals(),
             Dtype = options.Dtype(parsed),
-            KvDtype = options.KvDType(parsed) == DType.Bf16 ? "bf16" : "f32",
+            KvDtype = options.KvDType(parsed) switch { DType.Bf16 => "bf16", DType.F8E4M3 => "fp8", _ => "f32" },
             Fusion = options.Fusion(parsed).Name,
             LoadSeconds = session.LoadTime.TotalSeconds,
             PackCacheRead = (session.Runner as CpuModelRunner)?.Program.PackCacheUse?.NumRead,
@@ -161,26 +179,6 @@ internal static class BenchCommand
                 times.Clear();
             }
         }
-    }
-
-    /// <summary>Weights that one token reads: everything but the experts it does not choose and the embedding's other rows.</summary>
-    private static long WeightBytesPerToken(ModelSession session)
-    {
-        long bytes = 0;
-        var counted = new HashSet<WeightSpec>();
-        foreach (Node node in session.Model.Graph.Nodes)
-        {
-            // Two operations share a latent up-projection, half each; an embedding may be tied to the head.
-            long all = node.Op.Weights.Where(w => node.Op is EmbedOp || counted.Add(w)).Sum(session.Runner.ByteLengthOf);
-            bytes += node.Op switch
-            {
-                ExpertsOp => all / session.Config.Moe!.NumRoutedExperts * session.Config.Moe.NumExpertsPerTok,
-                EmbedOp embed => all / embed.Weight.Rows,
-                _ => all,
-            };
-        }
-
-        return bytes;
     }
 
     /// <summary>What .NET compiled for and --isa allows, and what emitted kernels use beside it.</summary>

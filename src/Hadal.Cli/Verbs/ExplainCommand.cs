@@ -8,6 +8,7 @@ using Hadal.Graph.Ir;
 using Hadal.Graph.Passes;
 using Hadal.Graph.Planning;
 using Hadal.Models;
+using Hadal.Numerics;
 
 namespace Hadal.Cli.Verbs;
 
@@ -41,6 +42,11 @@ internal static class ExplainCommand
 
     private static int Run(ParseResult parsed, ModelOptions options, bool all, bool asm, bool json)
     {
+        if (asm && options.OnCard(parsed))
+        {
+            throw new HadalException("--asm is for --device cpu: a card's kernels are the checked-in PTX that docs/cuda.md tells of.");
+        }
+
         (string name, ModelConfig config, Checkpoint? checkpoint) = ModelSession.Open(options, parsed);
         using (checkpoint)
         {

@@ -55,7 +55,7 @@ internal static class RunCommand
 
         await using var session = new EngineSession(
             ModelSession.Load(options, parsed, cancellationToken, (_, load) => load with { MaxSequences = 1 }),
-            new EngineOptions { MaxRunning = 1, MaxQueue = 1 });
+            new EngineOptions { MaxRunning = 1, MaxQueue = 1, MaxBatchedTokens = options.OnCard(parsed) ? 2048 : 512 });
         SamplingParams sampling = samplingOptions.Params(parsed, session.Config);
         bool template = !raw && session.Template is not null;
         if (system is not null && !template)

@@ -15,6 +15,7 @@ namespace Hadal.Cli.Verbs;
 internal static class ServeCommand
 {
     private const int DefaultRunning = 64, DefaultBudget = 512;
+    private const int DefaultCardBudget = 2048;
 
     public static Command Create(Interrupts interrupts)
     {
@@ -36,7 +37,7 @@ internal static class ServeCommand
         var keys = new Option<FileInfo?>("--api-keys") { Description = "File of API keys, one a line; every route but /health then asks for one", HelpName = "FILE" };
         var running = new Option<int>("--max-running") { Description = "Answers made at once", DefaultValueFactory = _ => DefaultRunning, HelpName = "N" };
         var queue = new Option<int>("--max-queue") { Description = "Requests that may wait; beyond it they get 429", DefaultValueFactory = _ => 1024, HelpName = "N" };
-        var budget = new Option<int>("--max-batched-tokens") { Description = "Tokens computed in one step, prompts and answers together", DefaultValueFactory = _ => DefaultBudget, HelpName = "N" };
+        var budget = new Option<int?>("--max-batched-tokens") { Description = $"Tokens computed in one step, prompts and answers together; by default {DefaultBudget}, on a card {DefaultCardBudget:#,0}, and no less than --max-running", HelpName = "N" };
         var noPrefix = new Option<bool>("--no-prefix-cache") { Description = "Do not share pages of equal prompt beginnings among requests" };
         var reasoning = new Option<ReasoningMode>("--reasoning") { Description = "auto: what stands in <think>…</think> becomes reasoning_content; off: it stays in the text", DefaultValueFactory = _ => ReasoningMode.Auto };
         var drain = new Option<int>("--drain") { Description = "Seconds that running answers may take once the server is told to stop", DefaultValueFactory = _ => 30, HelpName = "SECONDS" };
@@ -61,9 +62,8 @@ internal static class ServeCommand
             }
 
             // Here an option that was not given has no value, not its default.
-            int tokens = result.GetResult(budget) is null ? DefaultBudget : result.GetValue(budget);
             int answers = result.GetResult(running) is null ? DefaultRunning : result.GetValue(running);
-            if (tokens < answers)
+            if (result.GetResult(budget) is not null && result.GetValue(budget) is { } tokens && tokens < answers)
             {
                 result.AddError($"--max-batched-tokens {tokens} is less than --max-running {answers}: some answers would never get a token");
             }
@@ -94,7 +94,7 @@ internal static class ServeCommand
             {
                 MaxRunning = parsed.GetValue(running),
                 MaxQueue = parsed.GetValue(queue),
-                MaxBatchedTokens = parsed.GetValue(budget),
+                MaxBatchedTokens = parsed.GetValue(budget) ?? Math.Max(model.OnCard(parsed) ? DefaultCardBudget : DefaultBudget, parsed.GetValue(running)),
                 EnablePrefixCaching = !parsed.GetValue(noPrefix),
             },
             parsed.GetValue(name),
