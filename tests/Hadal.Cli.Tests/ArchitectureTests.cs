@@ -7,16 +7,17 @@ public sealed class ArchitectureTests
 {
     private static readonly string[] _order =
     [
-        "Hadal.Numerics", "Hadal.Jit", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph", "Hadal.Models", "Hadal.Engine", "Hadal.Demo", "Hadal.Server", "Hadal.Cli",
+        "Hadal.Numerics", "Hadal.Jit", "Hadal.Cuda", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph", "Hadal.Models", "Hadal.Engine", "Hadal.Demo", "Hadal.Server", "Hadal.Cli",
     ];
 
     private static readonly Dictionary<string, string[]> _mayKnow = new(StringComparer.Ordinal)
     {
         ["Hadal.Numerics"] = [],
         ["Hadal.Jit"] = ["Hadal.Numerics"],
-        ["Hadal.Kernels"] = ["Hadal.Numerics", "Hadal.Jit"],
+        ["Hadal.Cuda"] = ["Hadal.Numerics"],
+        ["Hadal.Kernels"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Cuda"],
         ["Hadal.Formats"] = ["Hadal.Numerics"],
-        ["Hadal.Graph"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Kernels"],
+        ["Hadal.Graph"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Cuda", "Hadal.Kernels"],
         ["Hadal.Models"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph"],
         ["Hadal.Engine"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph", "Hadal.Models"],
         ["Hadal.Demo"] = ["Hadal.Numerics", "Hadal.Formats"],
@@ -42,7 +43,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void UnsafeCode_IsAllowedOnlyWhereMemoryIsTheSubject()
     {
-        string[] allowed = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph"];
+        string[] allowed = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Cuda", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph"];
         foreach (string project in Projects())
         {
             bool unsafeBlocks = XDocument.Load(project).Descendants("AllowUnsafeBlocks").Any(e => e.Value == "true");

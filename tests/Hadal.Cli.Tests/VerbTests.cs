@@ -23,12 +23,20 @@ public sealed class VerbTests
     }
 
     [Theory]
+    [InlineData("--kv-dtype bf16 goes with --dtype bf16", "run", "--prompt", "x", "--device", "cuda", "--dtype", "f32", "--kv-dtype", "bf16")]
+    [InlineData("--kv-dtype fp8 goes with --dtype bf16", "run", "--prompt", "x", "--device", "cuda", "--dtype", "f32", "--kv-dtype", "fp8")]
+    [InlineData("--kv-dtype f32 goes with --dtype f32", "run", "--prompt", "x", "--device", "cuda", "--kv-dtype", "f32")]
+    [InlineData("--kv-dtype fp8 is for --device cuda", "run", "--prompt", "x", "--kv-dtype", "fp8")]
+    public async Task KvDtype_ThatDoesNotGoWithTheDevicesActivations_SaysWhatDoes(string message, params string[] arguments)
+        => (await HadalProcess.RunAsync(arguments)).ExpectError(message);
+
+    [Theory]
     [InlineData("run", "--no-such-option")]
     [InlineData("bench", "--threads", "many")]
     [InlineData("bench", "--threads", "-1")]
     [InlineData("bench", "--dtype", "f64")]
     [InlineData("bench", "--weight-dtype", "q3")]
-    [InlineData("bench", "--device", "cuda")]
+    [InlineData("bench", "--device", "gpu")]
     [InlineData("bench", "--prompt", "-1")]
     [InlineData("bench", "--batch", "1,0")]
     [InlineData("bench", "--repeat", "0")]
@@ -36,7 +44,7 @@ public sealed class VerbTests
     [InlineData("run", "--prompt", "x", "--max-context", "0")]
     [InlineData("serve", "--max-running", "0")]
     [InlineData("serve", "--max-running", "64", "--max-batched-tokens", "63")]
-    [InlineData("serve", "--max-running", "513")]
+    [InlineData("serve", "--max-running", "513", "--max-batched-tokens", "512")]
     [InlineData("serve", "--max-batched-tokens", "63")]
     [InlineData("serve", "--max-queue", "0")]
     [InlineData("serve", "--drain", "-1")]

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Hadal.Formats.Checkpoints;
 using Hadal.Formats.Safetensors;
 using Hadal.Graph.Cpu;
+using Hadal.Graph.Cuda;
 using Hadal.Graph.Execution;
 using Hadal.Graph.Passes;
 using Hadal.Models.Loading;
@@ -17,7 +18,7 @@ internal sealed class Golden : IDisposable
     private readonly SafetensorsFile _expected;
     private readonly StepBatch _batch;
 
-    public Golden(string family, string fusion, CpuOptions? cpu = null, bool keepHiddenStates = false)
+    public Golden(string family, string fusion, CpuOptions? cpu = null, bool keepHiddenStates = false, CudaOptions? cuda = null)
     {
         string folder = Path.Combine(AppContext.BaseDirectory, "goldens", "models", family);
         Checkpoint = Checkpoint.Open(folder);
@@ -27,6 +28,7 @@ internal sealed class Golden : IDisposable
             Fusion = FusionPlan.Parse(fusion),
             KeepHiddenStates = keepHiddenStates,
             Cpu = cpu ?? new CpuOptions { Threads = 2, BlockSize = 4 },
+            Cuda = cuda,
             MaxContextLen = 256,
             MaxSequences = 4,
         });

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Hadal.Graph.Passes;
-using Hadal.Kernels;
 
 namespace Hadal.Models.Tests;
 

@@ -1,0 +1,22 @@
+using Hadal.Kernels.Cuda;
+
+namespace Hadal.Cuda.Tests;
+
+/// <summary>The kernels that only tests need.</summary>
+internal static class TestPtx
+{
+    internal static byte[] Read(CudaTarget target)
+    {
+        string resource = $"ptx/driver_tests.{CudaKernels.Suffix(target)}.ptx";
+        using Stream stream = typeof(TestPtx).Assembly.GetManifestResourceStream(resource) ?? throw new InvalidOperationException(resource);
+        byte[] ptx = new byte[stream.Length];
+        stream.ReadExactly(ptx);
+        return ptx;
+    }
+
+    internal static CudaModule Load(Gpu gpu, CudaTarget target)
+    {
+        _ = gpu.Kernels(target); // Skips where the card does not run the target.
+        return gpu.Context.Load("driver_tests." + CudaKernels.Suffix(target), Read(target));
+    }
+}
