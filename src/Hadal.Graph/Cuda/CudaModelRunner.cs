@@ -216,11 +216,14 @@ public sealed unsafe class CudaModelRunner : IDeviceRunner, ISamplingRunner
             {
                 _program.Launch(_step);
             }
-            finally
+            catch
             {
-                graph = _stream.EndCapture();
+                // The next step must find the stream as it was.
+                _stream.AbandonCapture();
+                throw;
             }
 
+            graph = _stream.EndCapture();
             _graphs[shape] = graph;
         }
 
