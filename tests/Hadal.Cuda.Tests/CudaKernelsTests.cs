@@ -1,3 +1,4 @@
+using System.Text;
 using Hadal.Kernels.Cuda;
 using Hadal.Numerics;
 
@@ -39,7 +40,7 @@ public sealed class CudaKernelsTests(Gpu gpu)
         string folder = Path.Combine(root!, "src", "Hadal.Kernels");
         string[] modules = [.. Directory.GetFiles(folder, "*.cu", SearchOption.AllDirectories).Select(f => Path.GetFileNameWithoutExtension(f)!)];
         Assert.Equal(modules.Length, modules.Distinct(StringComparer.Ordinal).Count()); // Two of a name would hide one another.
-        string[] expected = [.. modules.SelectMany(m => (string[])[$"ptx/{m}.sm_80.ptx", $"ptx/{m}.sm_90a.ptx"]).Order(StringComparer.Ordinal)];
+        string[] expected = [.. modules.SelectMany(m => (string[])[$"ptx/{m}.sm_80.ptx.gz", $"ptx/{m}.sm_90a.ptx.gz"]).Order(StringComparer.Ordinal)];
         string[] found = [.. typeof(CudaKernels).Assembly.GetManifestResourceNames().Where(n => n.StartsWith("ptx/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         Assert.Equal(expected, found);
         Assert.All(Directory.GetFiles(Path.Combine(root!, "src"), "*.cu", SearchOption.AllDirectories), f => Assert.StartsWith(folder, f, StringComparison.Ordinal));
@@ -50,9 +51,9 @@ public sealed class CudaKernelsTests(Gpu gpu)
     {
         foreach (string name in typeof(CudaKernels).Assembly.GetManifestResourceNames().Where(n => n.StartsWith("ptx/", StringComparison.Ordinal)))
         {
-            using var reader = new StreamReader(typeof(CudaKernels).Assembly.GetManifestResourceStream(name)!);
-            string head = reader.ReadToEnd();
-            string target = name.Split('.')[^2];
+            string[] parts = name["ptx/".Length..].Split('.');
+            string target = parts[1];
+            string head = Encoding.ASCII.GetString(CudaKernels.ReadPtx(typeof(CudaKernels).Assembly, parts[0], target == "sm_80" ? CudaTarget.Sm80 : CudaTarget.Sm90a));
             Assert.Contains($".target {target}\n", head, StringComparison.Ordinal);
             Assert.Contains(target == "sm_80" ? ".version 8.0\n" : ".version 8.3\n", head, StringComparison.Ordinal);
         }
@@ -63,7 +64,7 @@ public sealed class CudaKernelsTests(Gpu gpu)
     public void EveryModule_Loads(CudaTarget target)
     {
         CudaKernels kernels = gpu.Kernels(target);
-        string suffix = $".{CudaKernels.Suffix(target)}.ptx";
+        string suffix = $".{CudaKernels.Suffix(target)}.ptx.gz";
         string[] modules = [.. typeof(CudaKernels).Assembly.GetManifestResourceNames().Where(n => n.EndsWith(suffix, StringComparison.Ordinal)).Select(n => n["ptx/".Length..^suffix.Length])];
         kernels.Preload(modules);
         foreach (string module in modules)
@@ -77,7 +78,7 @@ public sealed class CudaKernelsTests(Gpu gpu)
     {
         CudaKernels kernels = gpu.Kernels(CudaTarget.Sm80);
         var e = Assert.Throws<InvalidOperationException>(() => kernels.Get("no_such_module", "k"));
-        Assert.Contains("ptx/no_such_module.sm_80.ptx", e.Message, StringComparison.Ordinal);
+        Assert.Contains("ptx/no_such_module.sm_80.ptx.gz", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

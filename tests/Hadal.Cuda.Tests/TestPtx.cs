@@ -5,14 +5,7 @@ namespace Hadal.Cuda.Tests;
 /// <summary>The kernels that only tests need.</summary>
 internal static class TestPtx
 {
-    internal static byte[] Read(CudaTarget target)
-    {
-        string resource = $"ptx/driver_tests.{CudaKernels.Suffix(target)}.ptx";
-        using Stream stream = typeof(TestPtx).Assembly.GetManifestResourceStream(resource) ?? throw new InvalidOperationException(resource);
-        byte[] ptx = new byte[stream.Length];
-        stream.ReadExactly(ptx);
-        return ptx;
-    }
+    internal static byte[] Read(CudaTarget target) => CudaKernels.ReadPtx(typeof(TestPtx).Assembly, "driver_tests", target);
 
     internal static CudaModule Load(Gpu gpu, CudaTarget target)
     {

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.IO.Compression;
+using System.Reflection;
 using Hadal.Cuda;
 using Hadal.Numerics;
 
@@ -85,13 +87,17 @@ public sealed class CudaKernels : IDisposable
         return module.Value;
     }
 
-    private CudaModule Load(string module)
+    private CudaModule Load(string module) => Context.Load($"{module}.{Suffix(Target)}", ReadPtx(typeof(CudaKernels).Assembly, module, Target));
+
+    /// <summary>The PTX of a module, embedded as <c>ptx/{module}.{target}.ptx.gz</c>.</summary>
+    internal static byte[] ReadPtx(Assembly assembly, string module, CudaTarget target)
     {
-        string resource = $"{module}.{Suffix(Target)}";
-        using Stream? stream = typeof(CudaKernels).Assembly.GetManifestResourceStream($"ptx/{resource}.ptx")
-            ?? throw new InvalidOperationException($"there is no ptx/{resource}.ptx in {typeof(CudaKernels).Assembly.GetName().Name}: is {module}.cu there, and was eng/build-kernels.sh run?");
-        byte[] ptx = new byte[stream.Length];
-        stream.ReadExactly(ptx);
-        return Context.Load(resource, ptx);
+        string resource = $"ptx/{module}.{Suffix(target)}.ptx.gz";
+        using Stream packed = assembly.GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"there is no {resource} in {assembly.GetName().Name}: is {module}.cu there, and was eng/build-kernels.sh run?");
+        using var gzip = new GZipStream(packed, CompressionMode.Decompress);
+        var ptx = new MemoryStream();
+        gzip.CopyTo(ptx);
+        return ptx.ToArray();
     }
 }
