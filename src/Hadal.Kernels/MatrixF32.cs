@@ -17,5 +17,13 @@ public readonly unsafe struct MatrixF32(float* data, int rows, int columns, nint
 
     public float* Row(int row) => Data + (row * Stride);
 
+    /// <summary>Columns [from, from + count): a view.</summary>
+    public MatrixF32 SliceColumns(int from, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(from);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)from + count, Columns, nameof(count));
+        return new MatrixF32(Data + from, Rows, count, Stride);
+    }
+
     public Span<float> RowSpan(int row) => new(Row(row), Columns);
 }

@@ -1,3 +1,4 @@
+using Hadal.Graph.Cpu.Lora;
 using Hadal.Graph.Cpu.Ops;
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
@@ -60,11 +61,15 @@ public sealed class CpuCompiler
             weights = CpuWeights.Bind(specs, linear, packable, alsoRead, source, fp8Block, pool, kernels, options, progress, cancellationToken);
             compiler = new CpuCompiler(plan, weights, kernels, options.KvDType);
             List<CpuOp> ops = [];
+            var lora = new LoraCompiler(options.Adapters, compiler._owned);
             foreach (Node node in graph.Nodes)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                ops.Add(compiler.Compile(node));
+                CpuOp op = compiler.Compile(node);
+                ops.Add(options.Adapters.Count == 0 ? op : lora.Wrap(op, compiler.Buffer(node.Inputs.FirstOrDefault() ?? node.Output), compiler.Buffer(node.Output)));
             }
+
+            lora.CheckAllUsed();
 
             weights.CompleteCache(cancellationToken);
             if (options.PackCache is { } cache && weights.CacheUse is null or { NumRead: 0, NumPacked: 0 })
@@ -157,6 +162,8 @@ public sealed class CpuCompiler
             ExpertsOp op when op.Grouped && PackedExperts(op) is { } experts
                 => new CpuPackedExperts(In(0), In(1), In(2), experts, op.HasResidual ? In(3) : null, Out()) { Node = node },
             ExpertsOp op => new CpuExperts(In(0), In(1), In(2), Experts(op), op.HasResidual ? In(3) : null, op.Grouped, Out()) { Node = node },
+            PreviousHiddenOp => new CpuPreviousHidden(Out()) { Node = node },
+            MtpJoinOp op => new CpuMtpJoin(In(0), In(1), _weights.Vector(op.EmbeddingNorm), _weights.Vector(op.HiddenNorm), op.Eps, Out()) { Node = node },
             SelectLogitRowsOp => new CpuSelectLogitRows(In(0), Out()) { Node = node },
             _ => throw new NotSupportedException($"the CPU has no operation {node.Op.Name}"),
         };

@@ -1,3 +1,4 @@
+using Hadal.Graph.Adapters;
 using Hadal.Jit;
 using Hadal.Numerics;
 
@@ -31,6 +32,9 @@ public sealed record CpuOptions
 
     /// <summary>Told, while loading, what people should know and what ends nothing: a damaged file of the cache, a folder that cannot be written.</summary>
     public Action<string>? Notice { get; init; }
+
+    /// <summary>LoRA adapters that sequences may ask for, in the order of their numbers from 1.</summary>
+    public IReadOnlyList<LoraAdapter> Adapters { get; init; } = [];
 
     /// <summary>F32 or Bf16: what KV pages hold.</summary>
     public DType KvDType { get; init; } = DType.F32;

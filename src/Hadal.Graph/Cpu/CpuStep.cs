@@ -1,6 +1,7 @@
 using Hadal.Graph.Execution;
 using Hadal.Graph.Ir;
 using Hadal.Jit;
+using Hadal.Kernels;
 using Hadal.Kernels.Packed;
 using Hadal.Kernels.Paging;
 using Hadal.Numerics;
@@ -40,6 +41,14 @@ public sealed unsafe class CpuStep : IDisposable
     /// <summary>By layer.</summary>
     public KvPages[] Pages { get; }
 
+    /// <summary>The batch's tokens by adapter.</summary>
+    internal Lora.AdapterRows AdapterRows { get; } = new();
+
+    /// <summary>Hidden states of a program that ran before, and for each token of the batch its row there; of programs that read them.</summary>
+    internal MatrixF32 PreviousHidden { get; set; }
+
+    internal int* PreviousRows { get; set; }
+
     public StepBatch Batch { get; private set; } = null!;
 
     public PagedBatch Paged { get; private set; }
@@ -49,10 +58,11 @@ public sealed unsafe class CpuStep : IDisposable
     /// <summary>Bytes the arenas and scratch hold.</summary>
     public long ByteLength => (long)(_tokenArena.ByteLength + _logitArena.ByteLength + _scratch.ByteLength);
 
-    internal void Begin(StepBatch batch, long bytesPerToken, long bytesPerLogitRow, long scratchFloats)
+    internal void Begin(StepBatch batch, long bytesPerToken, long bytesPerLogitRow, long scratchFloats, int numAdapters)
     {
         Batch = batch;
         Paged = batch.AsPagedBatch();
+        AdapterRows.Group(batch, numAdapters);
         Fit(ref _tokenArena, ref _tokenCapacity, batch.NumTokens, bytesPerToken);
         Fit(ref _logitArena, ref _logitCapacity, batch.NumLogitRows, bytesPerLogitRow);
         NativeBuffer.Grow(ref _scratch, checked((nuint)scratchFloats * sizeof(float)));
@@ -69,6 +79,7 @@ public sealed unsafe class CpuStep : IDisposable
         _tokenArena.Dispose();
         _logitArena.Dispose();
         _scratch.Dispose();
+        AdapterRows.Dispose();
         _experts?.Dispose();
         foreach (ActivationTiles? tiles in _tiles)
         {

@@ -66,7 +66,10 @@ internal sealed unsafe class StoredWeights(ITensorSource source, (int Rows, int 
         }
 
         scales = scale;
-        if (scale.NumElements == spec.Rows && (shape.Length == 1 || (shape.Length == 2 && shape[1] == 1)) && fp8Block is null)
+        // A checkpoint may mix both layouts: where a column of blocks could be a scale per row too (fewer than two rows a block), blocks it is.
+        bool oneEachRow = scale.NumElements == spec.Rows && (shape.Length == 1 || (shape.Length == 2 && shape[1] == 1));
+        bool blocks = fp8Block is { } b && shape.Length == 2 && shape[0] == (spec.Rows + b.Rows - 1) / b.Rows && shape[1] == (columns + b.Columns - 1) / b.Columns;
+        if (oneEachRow && !blocks)
         {
             return matrix with { ScaleLayout = ScaleLayout.PerRow };
         }

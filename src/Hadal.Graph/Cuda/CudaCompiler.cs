@@ -22,12 +22,17 @@ public sealed partial class CudaCompiler
 {
     private readonly BufferPlan _plan;
     private readonly CudaWeights _weights;
+    private readonly CudaKernels _kernels;
     private readonly CudaOptions _options;
+    private readonly Dictionary<Value, LoneNorm> _loneNorms = [];
     private readonly Dictionary<Value, RouterConfig> _routers = [];
+    private readonly Dictionary<Node, IReadOnlyList<(DeviceWeight Weight, int FirstRow)>> _stacks = [];
+    private readonly Dictionary<Node, DeviceWeight> _gates = [];
     private readonly bool _f32;
 
-    private CudaCompiler(BufferPlan plan, CudaWeights weights, CudaOptions options)
+    private CudaCompiler(BufferPlan plan, CudaWeights weights, CudaKernels kernels, CudaOptions options)
     {
+        _kernels = kernels;
         _plan = plan;
         _weights = weights;
         _options = options;
@@ -67,6 +72,11 @@ public sealed partial class CudaCompiler
             throw new HadalException($"KV pages of {options.KvDType} with activations of {options.ActivationDType}: on a card F32 pages go with F32 activations, Bf16 and F8E4M3 pages with Bf16.");
         }
 
+        if (!f32)
+        {
+            _ = ResidualIntoLinear.Apply(graph);
+        }
+
         CudaElementTypes.Assign(graph, f32);
         if (options.ShareBuffers)
         {
@@ -92,19 +102,15 @@ public sealed partial class CudaCompiler
             CudaKernels library = kernels;
             string[] modules = KernelModules.Of(graph, weights.Kinds(Cpu.CpuCompiler.LinearWeights(graph)), kernels);
             assembling = Task.Run(() => library.Preload(modules), CancellationToken.None);
-            var compiler = new CudaCompiler(plan, weights, options);
+            var compiler = new CudaCompiler(plan, weights, kernels, options);
             List<CudaOp> ops = [];
-            for (int i = 0; i < graph.Nodes.Count; i++)
+            Dictionary<Value, List<Node>> consumers = graph.ConsumersByRoot();
+            for (int i = 0; i < graph.Nodes.Count;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (i + 1 < graph.Nodes.Count && compiler.CompilePair(graph.Nodes[i], graph.Nodes[i + 1]) is { } pair)
-                {
-                    ops.Add(pair);
-                    i++;
-                    continue;
-                }
-
-                ops.Add(compiler.Compile(graph.Nodes[i]));
+                (CudaOp op, int count) = compiler.CompileRun(graph, consumers, i) ?? (compiler.Compile(graph, i), 1);
+                ops.Add(op);
+                i += count;
             }
 
             weights.Finish();
@@ -145,32 +151,9 @@ public sealed partial class CudaCompiler
 
     private CudaBuffer Buffer(Value value) => Buffer(_plan, value);
 
-    /// <summary>Rotating queries and writing rotated keys is one launch where the one follows the other.</summary>
-    private CudaOp? CompilePair(Node first, Node second)
+    private CudaOp Compile(ModelGraph graph, int at)
     {
-        if (first.Op is RopeOp rope && second.Op is RopeKvWriteOp write && ReferenceEquals(first.Inputs[1], second.Inputs[2])
-            && rope.Start == write.Start && rope.Interleaved == write.Interleaved)
-        {
-            (CudaBuffer q, CudaBuffer table, CudaBuffer qOut) = (Buffer(first.Inputs[0]), Buffer(first.Inputs[1]), Buffer(first.Output));
-            (CudaBuffer k, CudaBuffer v) = (Buffer(second.Inputs[0]), Buffer(second.Inputs[1]));
-            return new CudaOp(second, s => RopeCuda.RopeQueryKvWrite(
-                s.Kernels, s.Stream, q.Matrix(s), qOut.Matrix(s), k.Matrix(s), v.Matrix(s), table.Matrix(s), rope.NumHeads, write.NumKvHeads, rope.Start, rope.Interleaved, s.Batch.Slots, s.Pages(write.Layer)));
-        }
-
-        if (first.Op is RopeOp rotate && second.Op is MlaNormRopeKvWriteOp latent && ReferenceEquals(first.Inputs[1], second.Inputs[1])
-            && ReferenceEquals(first.Output.Root, first.Inputs[0].Root) && rotate.Interleaved == latent.Interleaved)
-        {
-            nint w = _weights.Vector(latent.NormWeight);
-            (CudaBuffer q, CudaBuffer table, CudaBuffer kvA) = (Buffer(first.Inputs[0]), Buffer(first.Inputs[1]), Buffer(second.Inputs[0]));
-            return new CudaOp(second, s => MlaNormRopeKvWriteCuda.Run(
-                s.Kernels, s.Stream, kvA.Matrix(s), w, latent.Eps, table.Matrix(s), latent.Interleaved, s.Batch.Slots, s.Pages(latent.Layer), q.Matrix(s), rotate.NumHeads, rotate.Start));
-        }
-
-        return null;
-    }
-
-    private CudaOp Compile(Node node)
-    {
+        Node node = graph.Nodes[at];
         CudaBuffer In(int i) => Buffer(node.Inputs[i]);
         CudaBuffer Out(int i = 0) => Buffer(node.Outputs[i]);
         switch (node.Op)
@@ -199,7 +182,7 @@ public sealed partial class CudaCompiler
                 }
 
             case LinearOp op:
-                return CompileLinear(node, op);
+                return CompileLinear(node, op, Ahead(graph, at));
             case GateUpOp op:
                 return CompileGateUp(node, op);
             case AddBiasOp op:
@@ -335,7 +318,7 @@ public sealed partial class CudaCompiler
                 }
 
             case ExpertsOp op:
-                return CompileExperts(node, op);
+                return CompileExperts(node, op, null);
             default:
                 throw new NotSupportedException($"a card has no operation {node.Op.Name}");
         }
@@ -343,9 +326,33 @@ public sealed partial class CudaCompiler
 
     private static (CudaBuffer Other, CudaBuffer Residual) ResidualLast(CudaBuffer a, CudaBuffer b) => b.Type == ElementType.F32 ? (a, b) : (b, a);
 
-    private CudaOp CompileLinear(Node node, LinearOp op)
+    /// <summary>The matrices of a matmul, made once for each node.</summary>
+    private IReadOnlyList<(DeviceWeight Weight, int FirstRow)> Stacks(Node node)
     {
-        IReadOnlyList<(DeviceWeight Weight, int FirstRow)> stacks = _weights.Linear([.. op.Parts.Select(p => p.Weight)]);
+        if (!_stacks.TryGetValue(node, out IReadOnlyList<(DeviceWeight Weight, int FirstRow)>? stacks))
+        {
+            stacks = _weights.Linear(node.Op is GateUpOp both ? [both.Gate, both.Up] : [.. ((LinearOp)node.Op).Parts.Select(p => p.Weight)]);
+            _stacks.Add(node, stacks);
+        }
+
+        return stacks;
+    }
+
+    private DeviceWeight ExpertGates(Node node)
+    {
+        if (!_gates.TryGetValue(node, out DeviceWeight gates))
+        {
+            var op = (ExpertsOp)node.Op;
+            gates = _weights.Experts(op.Gate, op.Up);
+            _gates.Add(node, gates);
+        }
+
+        return gates;
+    }
+
+    private CudaOp CompileLinear(Node node, LinearOp op, WeightsAhead ahead)
+    {
+        IReadOnlyList<(DeviceWeight Weight, int FirstRow)> stacks = Stacks(node);
         nint biases = _weights.Biases(op.Parts);
         CudaBuffer x = Buffer(node.Inputs[0]);
         CudaBuffer? residual = op.HasResidual ? Buffer(node.Inputs[1]) : null;
@@ -356,16 +363,23 @@ public sealed partial class CudaCompiler
         }
 
         bool deterministic = _options.Deterministic;
+        LoneNorm? lone = LoneNormOf(node);
         return new CudaOp(
             node,
             s =>
             {
                 DeviceMatrix whole = y.Matrix(s);
+                if (s.Shape.NumTokens == 1 && lone is { } norm)
+                {
+                    MatMulCuda.RunNorm(s.Kernels, s.Stream, norm.X.Matrix(s), norm.Row, stacks[0].Weight, biases, whole, ahead);
+                    return;
+                }
+
                 foreach ((DeviceWeight weight, int first) in stacks)
                 {
                     MatMulCuda.Run(
                         s.Kernels, s.Stream, x.Matrix(s), weight, biases == 0 ? 0 : biases + (first * sizeof(float)),
-                        residual is { } r ? r.Matrix(s).ColumnRange(first, weight.Rows) : default, whole.ColumnRange(first, weight.Rows), s.Workspace, s.Counters, deterministic);
+                        residual is { } r ? r.Matrix(s).ColumnRange(first, weight.Rows) : default, whole.ColumnRange(first, weight.Rows), s.Workspace, s.Counters, deterministic, ahead);
                 }
             },
             shape => Scratch(stacks, shape.Rows(x.Rows)));
@@ -373,7 +387,7 @@ public sealed partial class CudaCompiler
 
     private CudaOp CompileGateUp(Node node, GateUpOp op)
     {
-        IReadOnlyList<(DeviceWeight Weight, int FirstRow)> stacks = _weights.Linear([op.Gate, op.Up]);
+        IReadOnlyList<(DeviceWeight Weight, int FirstRow)> stacks = Stacks(node);
         (CudaBuffer x, CudaBuffer y) = (Buffer(node.Inputs[0]), Buffer(node.Output));
         if (_f32)
         {
@@ -384,9 +398,19 @@ public sealed partial class CudaCompiler
         if (stacks.Count == 1)
         {
             DeviceWeight both = stacks[0].Weight;
+            LoneNorm? lone = LoneNormOf(node);
             return new CudaOp(
                 node,
-                s => MatMulCuda.RunGateUp(s.Kernels, s.Stream, x.Matrix(s), both, y.Matrix(s), s.Workspace, s.Counters, deterministic),
+                s =>
+                {
+                    if (s.Shape.NumTokens == 1 && lone is { } norm)
+                    {
+                        MatMulCuda.RunNormGateUp(s.Kernels, s.Stream, norm.X.Matrix(s), norm.Row, both, y.Matrix(s));
+                        return;
+                    }
+
+                    MatMulCuda.RunGateUp(s.Kernels, s.Stream, x.Matrix(s), both, y.Matrix(s), s.Workspace, s.Counters, deterministic);
+                },
                 shape => Scratch(stacks, shape.NumTokens));
         }
 
@@ -411,11 +435,11 @@ public sealed partial class CudaCompiler
         long SumBytes(StepShape shape) => ((2L * shape.NumTokens * stride) + 255) / 256 * 256;
     }
 
-    private CudaOp CompileExperts(Node node, ExpertsOp op)
+    private CudaOp CompileExperts(Node node, ExpertsOp op, ExpertsNorm? norm)
     {
         int count = op.Gate.Count;
         int inner = op.Gate[0].Rows;
-        DeviceWeight gateUp = _weights.Experts(op.Gate, op.Up);
+        DeviceWeight gateUp = ExpertGates(node);
         DeviceWeight down = _weights.Experts(op.Down);
         (CudaBuffer x, CudaBuffer ids, CudaBuffer weights) = (Buffer(node.Inputs[0]), Buffer(node.Inputs[1]), Buffer(node.Inputs[2]));
         CudaBuffer? residual = op.HasResidual ? Buffer(node.Inputs[3]) : null;
@@ -428,6 +452,7 @@ public sealed partial class CudaCompiler
 
         bool deterministic = _options.Deterministic;
         int topK = ids.Columns;
+        LoneNorm? lone = LoneNormOf(node);
         int innerStride = (inner + 31) / 32 * 32;
         int outStride = (x.Columns + 31) / 32 * 32;
         return new CudaOp(
@@ -439,10 +464,24 @@ public sealed partial class CudaCompiler
                 var hidden = new DeviceMatrix(s.Workspace, DType.Bf16, pairs, inner, innerStride);
                 var rows = new DeviceMatrix(hidden.Data + (nint)Bytes(pairs, innerStride), DType.Bf16, pairs, x.Columns, outStride);
                 nint rest = rows.Data + (nint)Bytes(pairs, outStride);
-                MatMulCuda.RunExpertsGateUp(s.Kernels, s.Stream, x.Matrix(s), gateUp, count, order, topK, hidden, rest, s.Counters, deterministic);
-                MatMulCuda.RunExperts(s.Kernels, s.Stream, hidden, down, count, order, topK, rows, rest, s.Counters, deterministic);
+                if (s.Shape.NumTokens == 1 && lone is { } l)
+                {
+                    MatMulCuda.RunNormExpertsGateUp(s.Kernels, s.Stream, l.X.Matrix(s), l.Row, gateUp, count, order, topK, hidden);
+                }
+                else
+                {
+                    MatMulCuda.RunExpertsGateUp(s.Kernels, s.Stream, x.Matrix(s), gateUp, count, order, topK, hidden, rest, s.Counters, deterministic);
+                }
+
+                MatMulCuda.RunExperts(s.Kernels, s.Stream, hidden, down, count, order, topK, rows, rest, s.Counters, deterministic, afterGateUp: true);
                 // What is added is the residual stream in float32, or shared experts in bf16.
                 DeviceMatrix add = residual is { } r ? r.Matrix(s) : default;
+                if (norm is { } n)
+                {
+                    MoeCombineCuda.RunNorm(s.Kernels, s.Stream, rows, order.Positions, weights.Matrix(s).Data, topK, add, n.Residual.Matrix(s), n.Sum.Matrix(s), n.Weight, n.Eps, n.Normed.Matrix(s));
+                    return;
+                }
+
                 bool stream = add.DType == DType.F32;
                 MoeCombineCuda.Run(s.Kernels, s.Stream, rows, order.Positions, weights.Matrix(s).Data, topK, stream ? default : add, stream ? add : default, y.Matrix(s));
             },

@@ -10,7 +10,7 @@ using Hadal.Numerics;
 namespace Hadal.Graph.Cuda;
 
 /// <summary>A program with its KV pages on one card: what the engine steps. Steps of one token a sequence replay captured graphs.</summary>
-public sealed unsafe class CudaModelRunner : IDeviceRunner, ISamplingRunner
+public sealed unsafe class CudaModelRunner : IDeviceRunner, ISamplingRunner, IHiddenStateRunner
 {
     private readonly CudaContext _context;
     private readonly CudaKernels _kernels;
@@ -66,6 +66,8 @@ public sealed unsafe class CudaModelRunner : IDeviceRunner, ISamplingRunner
     public int BlockSize => _options.BlockSize;
 
     public int NumBlocks { get; }
+
+    public string? Failure => _context.Failure?.Message;
 
     public ModelGraph Graph => _program.Graph;
 
@@ -137,7 +139,22 @@ public sealed unsafe class CudaModelRunner : IDeviceRunner, ISamplingRunner
     /// <summary>A named output of the last step (hidden states, when the graph was built to keep them).</summary>
     public float[] Output(string name)
     {
-        DeviceMatrix matrix = _program.Output(name).Matrix(_step);
+        return FetchFloats(_program.Output(name).Matrix(_step));
+    }
+
+    public int HiddenSize => Graph.Outputs[ModelGraph.Hidden].Columns;
+
+    public ReadOnlySpan<float> FetchHidden(int firstToken, int count)
+    {
+        DeviceMatrix hidden = _program.Output(ModelGraph.Hidden).Matrix(_step);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstToken);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(firstToken, hidden.Rows - count);
+        return FetchFloats(hidden with { Data = hidden.Data + ((nint)firstToken * hidden.Stride * hidden.DType.BlockBytes), Rows = count });
+    }
+
+    private float[] FetchFloats(DeviceMatrix matrix)
+    {
         if (matrix.DType == DType.F32)
         {
             return Fetch(matrix).ToArray();

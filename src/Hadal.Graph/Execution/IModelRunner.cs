@@ -14,6 +14,9 @@ public interface IModelRunner : IDisposable
     /// <summary>KV pages there are.</summary>
     int NumBlocks { get; }
 
+    /// <summary>What broke the device for good (a sticky error), for people; null while steps can still succeed. Readable from any thread.</summary>
+    string? Failure => null;
+
     /// <summary>Computes the step's tokens, writing their keys and values to their pages.</summary>
     /// <returns>[NumLogitRows, VocabSize] float32, valid until the next call.</returns>
     ReadOnlySpan<float> Run(StepBatch batch);

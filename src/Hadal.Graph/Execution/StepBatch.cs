@@ -18,6 +18,7 @@ public sealed unsafe class StepBatch : IDisposable
     private NativeBuffer _cuSeqLens = NativeBuffer.Of<int>(65);
     private NativeBuffer _contextLens = NativeBuffer.Of<int>(64);
     private NativeBuffer _blockTables = NativeBuffer.Of<int>(64);
+    private int[] _adapters = [];
     private int _maxSequences;
 
     public StepBatch(int blockSize)
@@ -35,6 +36,9 @@ public sealed unsafe class StepBatch : IDisposable
     /// <summary>Rows of logits the step gives: row i belongs to token <see cref="LogitRows"/>[i].</summary>
     public int NumLogitRows { get; private set; }
 
+    /// <summary>Some sequence has an adapter.</summary>
+    public bool HasAdapters { get; private set; }
+
     public int MaxBlocksPerSequence { get; private set; } = 1;
 
     public int* Tokens => _tokens.As<int>();
@@ -45,12 +49,21 @@ public sealed unsafe class StepBatch : IDisposable
     /// <summary>Longest context of the step, for scratch planning.</summary>
     public int MaxContextLen { get; private set; }
 
+    /// <summary>Number of the sequence's adapter, as <see cref="IAdapterRunner.Adapters"/> has them; 0 for none.</summary>
+    public int AdapterOf(int sequence) => _adapters[sequence];
+
     /// <param name="maxSequences">Sequences that will be added at the most.</param>
     /// <param name="maxBlocksPerSequence">Longest block table among them.</param>
     public void Reset(int maxSequences, int maxBlocksPerSequence)
     {
         NumTokens = NumSequences = NumLogitRows = MaxContextLen = 0;
         _maxSequences = maxSequences;
+        HasAdapters = false;
+        if (_adapters.Length < maxSequences)
+        {
+            _adapters = new int[maxSequences];
+        }
+
         MaxBlocksPerSequence = Math.Max(1, maxBlocksPerSequence);
         Grow<int>(ref _cuSeqLens, maxSequences + 1, 0);
         Grow<int>(ref _contextLens, maxSequences, 0);
@@ -63,8 +76,9 @@ public sealed unsafe class StepBatch : IDisposable
     /// <param name="firstPosition">Tokens of the sequence that the pages hold already.</param>
     /// <param name="blockTable">Pages of the sequence; they must cover the new tokens too.</param>
     /// <param name="logits">Whose logits are wanted.</param>
+    /// <param name="adapter">Number of its adapter; 0 for none.</param>
     /// <returns>Index of the first logit row of this sequence (its rows are consecutive), or -1 for none.</returns>
-    public int AddSequence(ReadOnlySpan<int> tokens, int firstPosition, ReadOnlySpan<int> blockTable, LogitsWanted logits)
+    public int AddSequence(ReadOnlySpan<int> tokens, int firstPosition, ReadOnlySpan<int> blockTable, LogitsWanted logits, int adapter = 0)
     {
         int n = tokens.Length;
         int context = firstPosition + n;
@@ -104,6 +118,8 @@ public sealed unsafe class StepBatch : IDisposable
         }
 
         NumTokens += n;
+        _adapters[NumSequences] = adapter;
+        HasAdapters |= adapter != 0;
         _contextLens.As<int>()[NumSequences] = context;
         NumSequences++;
         _cuSeqLens.As<int>()[NumSequences] = NumTokens;

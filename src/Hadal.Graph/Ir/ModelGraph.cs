@@ -10,6 +10,9 @@ namespace Hadal.Graph.Ir;
 /// </summary>
 public sealed class ModelGraph
 {
+    /// <summary>Name of the output that holds every token's hidden state after the final norm, [T, D].</summary>
+    public const string Hidden = "hidden";
+
     private readonly List<Node> _nodes = [];
     private readonly List<int> _kvWidths = [];
     private readonly Dictionary<string, Value> _outputs = new(StringComparer.Ordinal);
@@ -20,7 +23,7 @@ public sealed class ModelGraph
     /// <summary>Elements one token's page row takes, by layer.</summary>
     public IReadOnlyList<int> KvWidths => _kvWidths;
 
-    /// <summary>Values that must outlive the step: <c>logits</c>, and whatever else was asked for.</summary>
+    /// <summary>Values that must outlive the step: <c>logits</c>, <see cref="Hidden"/>, and whatever else was asked for.</summary>
     public IReadOnlyDictionary<string, Value> Outputs => _outputs;
 
     /// <summary>Prefix of the scope of nodes to come.</summary>
@@ -93,6 +96,16 @@ public sealed class ModelGraph
 
     public Value Experts(Value x, Value ids, Value weights, IReadOnlyList<WeightSpec> gate, IReadOnlyList<WeightSpec> up, IReadOnlyList<WeightSpec> down)
         => Add(new ExpertsOp(gate, up, down), [x, ids, weights], x.Rows, x.Columns);
+
+    /// <summary>The hidden states that a program before this one left for the step's tokens.</summary>
+    public Value PreviousHidden(int columns) => Add(new PreviousHiddenOp(), [], RowSymbol.Tokens, columns);
+
+    /// <summary>[norm(embedding) | norm(hidden)]</summary>
+    public Value MtpJoin(Value embedding, Value hidden, WeightSpec embeddingNorm, WeightSpec hiddenNorm, float eps)
+    {
+        Require(embedding.Columns == embeddingNorm.Rows && hidden.Columns == hiddenNorm.Rows && embedding.Columns == hidden.Columns, $"join of {embedding} and {hidden} under norms of {embeddingNorm.Rows} and {hiddenNorm.Rows}");
+        return Add(new MtpJoinOp(embeddingNorm, hiddenNorm, eps), [embedding, hidden], embedding.Rows, 2 * embedding.Columns);
+    }
 
     /// <summary>The rows whose logits the step wants.</summary>
     public Value SelectLogitRows(Value x) => Add(new SelectLogitRowsOp(), [x], RowSymbol.LogitRows, x.Columns);

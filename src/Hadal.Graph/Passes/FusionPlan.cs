@@ -62,6 +62,9 @@ public sealed class FusionPlan
         return new FusionPlan(text, [.. All.Where(p => chosen.Contains(p.Name))], chosen.Contains(SharingName));
     }
 
+    /// <summary>The plan with a pass left out.</summary>
+    public FusionPlan Without(string pass) => Passes.Any(p => p.Name == pass) ? new($"{Name},-{pass}", [.. Passes.Where(p => p.Name != pass)], ShareBuffers) : this;
+
     /// <summary>Runs the passes.</summary>
     /// <returns>Each pass with the number of places it changed.</returns>
     public IReadOnlyList<(IGraphPass Pass, int Changes)> Apply(ModelGraph graph)

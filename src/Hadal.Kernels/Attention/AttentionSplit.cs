@@ -37,14 +37,22 @@ public readonly record struct AttentionSplit(int MinTiles, int MaxParts, int Who
     }
 
     /// <summary>For latents: the parts are added up by a kernel of its own, so that shorter ones pay.</summary>
-    public static AttentionSplit ForLatents(int numSequences, int pairs, bool deterministic)
+    /// <param name="numSequences">Of the step, padding included.</param>
+    /// <param name="pairs">Pieces of work a sequence has even when it is not cut.</param>
+    /// <param name="tileKeys">What a tile is here: 64 keys, or 16 where a block has sixteen rows.</param>
+    /// <param name="deterministic">The same whatever the others.</param>
+    public static AttentionSplit ForLatents(int numSequences, int pairs, int tileKeys, bool deterministic)
     {
+        int tiles = 64 / tileKeys;
         if (deterministic)
         {
-            return Fixed;
+            return new(Fixed.MinTiles * tiles, Fixed.MaxParts, Fixed.WholeTiles * tiles);
         }
 
         int spare = Blocks / Math.Max(1, numSequences * pairs);
-        return spare >= 2 ? new(Math.Max(1, 16 / spare), spare >= 64 ? 64 : spare >= 8 ? 32 : 16, 1) : new(16, 8, 32);
+        // A block for each tile, where there are so many: a tile takes a block 1 µs.
+        return spare >= 64 ? new(1, 64, 1)
+            : spare >= 2 ? new(Math.Max(1, 16 / spare) * tiles, spare >= 8 ? 32 : 16, tiles)
+            : new(16 * tiles, 8, 32 * tiles);
     }
 }

@@ -85,8 +85,8 @@ template <int CHUNKS> DEVICE u32 raw_offset(int row, int chunk) {
 struct Parts {
   int tiles, length, count;
 };
-DEVICE Parts parts_of(int context, int min_tiles, int max_parts, int whole_tiles) {
-  const int tiles = ceil_div(context, 64);
+DEVICE Parts parts_of(int context, int min_tiles, int max_parts, int whole_tiles, int keys = 64) {
+  const int tiles = ceil_div(context, keys);
   const int length = tiles <= whole_tiles ? max_(tiles, 1) : max_(max_(min_tiles, 1), ceil_div(tiles, max_parts));
   return {tiles, length, max_(1, ceil_div(tiles, length))};
 }

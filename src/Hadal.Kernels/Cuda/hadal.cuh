@@ -64,6 +64,11 @@ DEVICE void start_next() {
 #endif
 }
 
+// Early, where no block of the grid can be kept waiting by those that come in: all are there already.
+DEVICE void start_next_if_one_wave() {
+  if (grid_x() * grid_y() * grid_z() <= 132) start_next();
+}
+
 // ---- numbers ----
 DEVICE float bits_to_float(u32 v) { return __builtin_bit_cast(float, v); }
 DEVICE u32 float_to_bits(float v) { return __builtin_bit_cast(u32, v); }
@@ -100,6 +105,12 @@ DEVICE u16 float_to_f16(float v) {
 DEVICE float fmax_(float a, float b) { return __builtin_fmaxf(a, b); }
 DEVICE float fmin_(float a, float b) { return __builtin_fminf(a, b); }
 DEVICE float fma_(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+// A product that no compiler makes one rounding of with the sum it goes to.
+DEVICE float mul_(float a, float b) {
+  float r;
+  asm("mul.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
+  return r;
+}
 DEVICE float exp2_(float v) {
   float r;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));

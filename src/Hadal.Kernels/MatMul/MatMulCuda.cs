@@ -30,7 +30,8 @@ public static class MatMulCuda
     private const int StreamPairs = 32;
 
     public static void Run(
-        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, nint bias, in DeviceMatrix residual, in DeviceMatrix y, nint workspace, nint counters, bool deterministic)
+        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, nint bias, in DeviceMatrix residual, in DeviceMatrix y, nint workspace, nint counters, bool deterministic,
+        in WeightsAhead ahead = default)
     {
         Check(x, w, w.Rows, y);
         ArgumentOutOfRangeException.ThrowIfNotEqual(x.Rows, y.Rows, nameof(x));
@@ -40,7 +41,7 @@ public static class MatMulCuda
             DeviceCheck.Shape(residual, y.Rows, y.Columns);
         }
 
-        Dense(kernels, stream, x, w, gateUp: false, bias, residual, y, workspace, counters, deterministic);
+        Dense(kernels, stream, x, w, gateUp: false, bias, residual, y, workspace, counters, deterministic, ahead);
     }
 
     /// <summary>y = silu(x · Gᵀ) ∘ (x · Uᵀ); w: the rows of G, then those of U.</summary>
@@ -51,6 +52,28 @@ public static class MatMulCuda
         Check(x, w, w.Rows / 2, y);
         ArgumentOutOfRangeException.ThrowIfNotEqual(x.Rows, y.Rows, nameof(x));
         Dense(kernels, stream, x, w, gateUp: true, 0, default, y, workspace, counters, deterministic);
+    }
+
+    /// <summary>Whether <see cref="RunNorm"/> and <see cref="RunNormGateUp"/> take so many rows of such weights.</summary>
+    public static bool TakesNorm(CudaKernels kernels, in DeviceWeight w, int rows) => rows > 0 && MatMulSkinnyCuda.TakesNorm(kernels.Context.Device, w, rows);
+
+    /// <summary>y = rms_norm(x) · Wᵀ (+ bias), in one launch.</summary>
+    /// <remarks>
+    /// x: [.., K] f32, the row stride a multiple of 4. The normed row is rounded once, to bf16, or to f16 where 8-bit weights go to that (Hopper): after a multiplication by a
+    /// power of two, so that its range does not matter. A row's bits do not depend on the others.
+    /// </remarks>
+    public static void RunNorm(CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in RowNorm norm, in DeviceWeight w, nint bias, in DeviceMatrix y, in WeightsAhead ahead = default)
+    {
+        CheckNorm(kernels, x, norm, w, w.Rows, y);
+        MatMulSkinnyCuda.StreamNorm(kernels, stream, x, norm, w, gateUp: false, bias, y, ahead);
+    }
+
+    /// <summary>y = silu(n · Gᵀ) ∘ (n · Uᵀ) of n = rms_norm(x), in one launch: see <see cref="RunNorm"/>.</summary>
+    public static void RunNormGateUp(CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in RowNorm norm, in DeviceWeight w, in DeviceMatrix y, in WeightsAhead ahead = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(w.Rows % 2, 0, nameof(w));
+        CheckNorm(kernels, x, norm, w, w.Rows / 2, y);
+        MatMulSkinnyCuda.StreamNorm(kernels, stream, x, norm, w, gateUp: true, 0, y, ahead);
     }
 
     /// <summary>y[p] = silu(x[t] · Gᵀ) ∘ (x[t] · Uᵀ) for sorted pair p of token t, with its expert's matrices.</summary>
@@ -92,10 +115,35 @@ public static class MatMulCuda
         }
     }
 
+    /// <summary><see cref="RunExpertsGateUp"/> of rms_norm(x) of one token, in one launch: see <see cref="RunNorm"/>.</summary>
+    public static void RunNormExpertsGateUp(
+        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in RowNorm norm, in DeviceWeight w, int numExperts, in ExpertOrder order, int topK, in DeviceMatrix y)
+    {
+        int rows = ExpertRows(w, numExperts, topK, order);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(rows % 2, 0, nameof(w));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(norm.Rows, 0, nameof(norm));
+        DeviceCheck.Matrix(x, DType.F32);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(x.Rows, 1, nameof(x));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(y.Rows, topK, nameof(y));
+        DeviceCheck.Vector(norm.Weight);
+        CheckWeight(x, w, rows / 2, y);
+        DeviceCheck.Pointer(order.SortedPairs);
+        if (!TakesNorm(kernels, w, 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(w), w, $"norm and matmul in one launch do not take {w.Columns} columns of {w.Kind}: norm first");
+        }
+
+        MatMulSkinnyCuda.GroupedNorm(kernels, stream, x, norm, w, numExperts, order, topK, y);
+    }
+
     /// <summary>y[p] = x[p] · Wᵀ for sorted pair p, with its expert's matrix.</summary>
-    /// <remarks>x: [P, K] and y: [P, N], both in order of expert.</remarks>
+    /// <remarks>
+    /// x: [P, K] and y: [P, N], both in order of expert. <paramref name="afterGateUp"/>: the call before this one was <see cref="RunExpertsGateUp"/> over the same order, which
+    /// then is older than the launch in front, and weights need not wait for that.
+    /// </remarks>
     public static void RunExperts(
-        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, int numExperts, in ExpertOrder order, int topK, in DeviceMatrix y, nint workspace, nint counters, bool deterministic)
+        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, int numExperts, in ExpertOrder order, int topK, in DeviceMatrix y, nint workspace, nint counters, bool deterministic,
+        bool afterGateUp = false)
     {
         _ = counters;
         int rows = ExpertRows(w, numExperts, topK, order);
@@ -108,7 +156,9 @@ public static class MatMulCuda
 
         if (deterministic || !ManyPairs(kernels, w, numExperts, order, y.Rows))
         {
-            MatMulSkinnyCuda.Grouped(kernels, stream, x, w, numExperts, gateUp: false, order, topK, sortedRows: true, y, deterministic);
+            // So few pairs had their gates and ups streamed too.
+            bool early = afterGateUp && (deterministic || y.Rows <= (long)StreamPairs * numExperts);
+            MatMulSkinnyCuda.Grouped(kernels, stream, x, w, numExperts, gateUp: false, order, topK, sortedRows: true, y, deterministic, early);
         }
         else if (w.Kind == DeviceWeightKind.Bf16)
         {
@@ -157,7 +207,8 @@ public static class MatMulCuda
     }
 
     private static void Dense(
-        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, bool gateUp, nint bias, in DeviceMatrix residual, in DeviceMatrix y, nint workspace, nint counters, bool deterministic)
+        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, bool gateUp, nint bias, in DeviceMatrix residual, in DeviceMatrix y, nint workspace, nint counters, bool deterministic,
+        in WeightsAhead ahead = default)
     {
         if (x.Rows == 0)
         {
@@ -166,7 +217,7 @@ public static class MatMulCuda
 
         if (deterministic || x.Rows <= SkinnyPlan.StreamTokens)
         {
-            MatMulSkinnyCuda.Stream(kernels, stream, x, w, gateUp, bias, residual, y, deterministic);
+            MatMulSkinnyCuda.Stream(kernels, stream, x, w, gateUp, bias, residual, y, deterministic, ahead);
             return;
         }
 
@@ -320,9 +371,30 @@ public static class MatMulCuda
         return rows;
     }
 
+    private static void CheckNorm(CudaKernels kernels, in DeviceMatrix x, in RowNorm norm, in DeviceWeight w, int outputs, in DeviceMatrix y)
+    {
+        DeviceCheck.Matrix(x, DType.F32);
+        DeviceCheck.Vector(norm.Weight);
+        CheckWeight(x, w, outputs, y);
+        if (norm.Rows == 0)
+        {
+            ArgumentOutOfRangeException.ThrowIfNotEqual(x.Rows, y.Rows, nameof(x));
+        }
+
+        if (!TakesNorm(kernels, w, y.Rows))
+        {
+            throw new ArgumentOutOfRangeException(nameof(y), y, $"norm and matmul in one launch do not take {y.Rows} rows of {w.Columns} columns of {w.Kind}: norm first");
+        }
+    }
+
     internal static void Check(in DeviceMatrix x, in DeviceWeight w, int outputs, in DeviceMatrix y)
     {
         DeviceCheck.Matrix(x, DType.Bf16);
+        CheckWeight(x, w, outputs, y);
+    }
+
+    private static void CheckWeight(in DeviceMatrix x, in DeviceWeight w, int outputs, in DeviceMatrix y)
+    {
         ArgumentOutOfRangeException.ThrowIfNotEqual(x.Columns, w.Columns, nameof(x));
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Columns, outputs, nameof(y));
         ArgumentOutOfRangeException.ThrowIfNotEqual(w.Data % 16, 0, nameof(w));

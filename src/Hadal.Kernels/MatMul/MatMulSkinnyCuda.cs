@@ -19,8 +19,18 @@ internal static class MatMulSkinnyCuda
     /// <summary>Rows of W of an expert up to which 8-token kernels are taken per expert on average.</summary>
     private const int EightTokens = 8;
 
+    /// <summary>Rows up to which a block norms them all by itself: each row costs it a round trip to L2, and the norm's own launch is one for all rows.</summary>
+    public const int NormRows = 2;
+
+    // As in norm_rows of skinny.cuh: words to add up in and powers of two; columns a warp takes.
+    private const int NormTableBytes = 256;
+    private const int NormColumns = 1024;
+
+    // With fewer than this the rings are too short to keep memory busy.
+    private const int LeastNormWarps = 6;
+
     public static void Stream(
-        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, bool gateUp, nint bias, in DeviceMatrix residual, in DeviceMatrix y, bool pinned)
+        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, bool gateUp, nint bias, in DeviceMatrix residual, in DeviceMatrix y, bool pinned, in WeightsAhead ahead = default)
     {
         SkinnyFormat format = SkinnyFormat.Of(w);
         CudaDevice device = kernels.Context.Device;
@@ -29,6 +39,7 @@ internal static class MatMulSkinnyCuda
         args.Residual = residual.Data;
         args.ResidualStride = residual.Stride;
         args.Exact = pinned ? 1 : 0;
+        Read(ref args, ahead);
         bool eight = x.Rows <= 8;
         int tokens = eight ? 8 : 16;
         int blocks = device.MultiprocessorCount;
@@ -38,6 +49,48 @@ internal static class MatMulSkinnyCuda
         int warps = Size(format, ref args, w, Math.Min(x.Rows, tokens), 0, device, pinned, out int shared);
         kernels.Get(format.Module, eight ? format.Stream8 : format.Stream16, shared)
             .Launch(stream, new LaunchShape(Math.Min(blocks, items), 1, 1, 32 * warps) { SharedBytes = shared, What = "matmul of few rows" }, args);
+    }
+
+    /// <summary>Whether <see cref="StreamNorm"/> takes so many rows: a block holds all of them, normed, beside its warps' rings.</summary>
+    public static bool TakesNorm(CudaDevice device, in DeviceWeight w, int rows)
+    {
+        SkinnyFormat format = SkinnyFormat.Of(w);
+        int warps = NormWarps(format, w, rows, 0, device, out _);
+        // Narrow weights have no use for more.
+        int wanted = Math.Min(LeastNormWarps, SkinnyPlan.Warps(Slabs(w), format.Stages, format.SlabBytes(w.Mins != 0), rows, 0, device.MaxSharedBytesPerBlock));
+        return rows <= NormRows && w.Columns % 8 == 0 && warps >= wanted && Slabs(w) * format.SlabColumns <= warps * NormColumns;
+    }
+
+    /// <summary>As <see cref="Stream"/> of rms_norm(x) · norm weight, each block norming all rows for itself: one launch less, and f16 where weights go to it.</summary>
+    /// <param name="kernels">The kernels.</param>
+    /// <param name="stream">The stream.</param>
+    /// <param name="x">[.., K] f32; at most <see cref="NormRows"/> rows are taken.</param>
+    /// <param name="norm">What norms it.</param>
+    /// <param name="w">[N, K].</param>
+    /// <param name="gateUp">The first half of w's rows is gate, the second up.</param>
+    /// <param name="bias">[N] f32 on the card, or 0.</param>
+    /// <param name="y">[M, N].</param>
+    /// <param name="ahead">What the next matmul reads first.</param>
+    public static void StreamNorm(
+        CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in RowNorm norm, in DeviceWeight w, bool gateUp, nint bias, in DeviceMatrix y, in WeightsAhead ahead = default)
+    {
+        SkinnyFormat format = SkinnyFormat.Of(w);
+        CudaDevice device = kernels.Context.Device;
+        Args args = Prepare(format, x, w, gateUp, y);
+        args.Tokens = y.Rows;
+        args.Bias = bias;
+        args.NormWeight = norm.Weight;
+        args.NormEps = norm.Eps;
+        args.XIndex = norm.Rows;
+        Read(ref args, ahead);
+        int blocks = device.MultiprocessorCount;
+        args.TileRows = SkinnyPlan.TileRows(args.Rows, gateUp, blocks);
+        args.NumTiles = SkinnyPlan.Ceil(args.Rows, args.TileRows);
+        args.XRows = y.Rows;
+        args.SlotBytes = format.SlabBytes(w.Mins != 0);
+        int warps = NormWarps(format, w, y.Rows, 0, device, out int shared);
+        kernels.Get(format.Module, format.StreamNorm, shared)
+            .Launch(stream, new LaunchShape(Math.Min(blocks, args.NumTiles), 1, 1, 32 * warps) { SharedBytes = shared, What = "norm and matmul of few rows" }, args);
     }
 
     /// <param name="kernels">The kernels.</param>
@@ -51,38 +104,42 @@ internal static class MatMulSkinnyCuda
     /// <param name="sortedRows">x lies in order of expert already.</param>
     /// <param name="y">[P, N] in order of expert.</param>
     /// <param name="pinned">One shape for every number of tokens.</param>
+    /// <param name="early">The launch before this one is of these kernels too, and <paramref name="order"/> is older than that: weights are asked for before it ends.</param>
     /// <param name="residual">[P, N] f32, added; may be y, or default.</param>
     public static void Grouped(
         CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in DeviceWeight w, int numExperts, bool gateUp, in ExpertOrder order, int topK, bool sortedRows, in DeviceMatrix y, bool pinned,
-        in DeviceMatrix residual = default)
+        bool early = false, in DeviceMatrix residual = default)
     {
         SkinnyFormat format = SkinnyFormat.Of(w);
         CudaDevice device = kernels.Context.Device;
-        int rows = w.Rows / numExperts;
-        Args args = Prepare(format, x, w with { Rows = rows }, gateUp, y);
-        args.Tokens = y.Rows;
+        Args args = PrepareExperts(format, x, w, numExperts, gateUp, order, topK, y);
         args.Residual = residual.Data;
         args.ResidualStride = residual.Stride;
         args.SortedPairs = sortedRows ? 0 : order.SortedPairs;
-        args.ExpertOffsets = order.Offsets;
-        args.NumExperts = numExperts;
-        args.TopK = topK;
-        args.ExpertBytes = rows * w.RowBytes;
-        args.ExpertScaleBytes = w.Kind switch
-        {
-            DeviceWeightKind.Fp8Block => (long)rows / DeviceWeight.BlockSide * w.ScaleStride * sizeof(float),
-            DeviceWeightKind.Fp8Row or DeviceWeightKind.Int8Row => (long)rows * sizeof(float),
-            _ => (long)rows * format.ScaleBytes,
-        };
         args.Exact = pinned ? 1 : 0;
+        args.Early = early ? 1 : 0;
         bool eight = y.Rows <= (long)EightTokens * numExperts || y.Rows / topK <= 8;
         int tokens = eight ? 8 : 16;
-        args.TileRows = gateUp ? 16 : 32;
-        args.NumTiles = SkinnyPlan.Ceil(args.Rows, args.TileRows);
         long items = (long)args.NumTiles * Math.Min(y.Rows, (y.Rows / tokens) + numExperts);
-        int warps = Size(format, ref args, w, tokens, 2 * (numExperts + 1) * sizeof(int), device, pinned, out int shared);
+        int warps = Size(format, ref args, w, tokens, ExpertTableBytes(numExperts), device, pinned, out int shared);
         kernels.Get(format.Module, eight ? format.Grouped8 : format.Grouped16, shared)
             .Launch(stream, new LaunchShape((int)Math.Min(device.MultiprocessorCount, items), 1, 1, 32 * warps) { SharedBytes = shared, What = "matmul of experts" }, args);
+    }
+
+    /// <summary>Gate and up of one token's experts, the token normed by each block for itself: see <see cref="StreamNorm"/>.</summary>
+    public static void GroupedNorm(CudaKernels kernels, CudaStream stream, in DeviceMatrix x, in RowNorm norm, in DeviceWeight w, int numExperts, in ExpertOrder order, int topK, in DeviceMatrix y)
+    {
+        SkinnyFormat format = SkinnyFormat.Of(w);
+        CudaDevice device = kernels.Context.Device;
+        Args args = PrepareExperts(format, x, w, numExperts, gateUp: true, order, topK, y);
+        args.NormWeight = norm.Weight;
+        args.NormEps = norm.Eps;
+        args.XRows = 1;
+        args.SlotBytes = format.SlabBytes(w.Mins != 0);
+        int warps = NormWarps(format, w, 1, ExpertTableBytes(numExperts), device, out int shared);
+        long items = (long)args.NumTiles * y.Rows;
+        kernels.Get(format.Module, format.GroupedNorm, shared)
+            .Launch(stream, new LaunchShape((int)Math.Min(device.MultiprocessorCount, items), 1, 1, 32 * warps) { SharedBytes = shared, What = "norm and matmul of experts" }, args);
     }
 
     public static void Panel(
@@ -128,19 +185,60 @@ internal static class MatMulSkinnyCuda
     private static (int Tiles, int TokenTiles, int Splits) Panels(SkinnyFormat format, in DeviceWeight w, int rows, int outputs, bool gateUp)
         => SkinnyPlan.Panels(rows, outputs, gateUp, (int)((w.RowBytes + 127) / 128), PanelTokens(format, rows));
 
+    private static Args PrepareExperts(SkinnyFormat format, in DeviceMatrix x, in DeviceWeight w, int numExperts, bool gateUp, in ExpertOrder order, int topK, in DeviceMatrix y)
+    {
+        int rows = w.Rows / numExperts;
+        Args args = Prepare(format, x, w with { Rows = rows }, gateUp, y);
+        args.Tokens = y.Rows;
+        args.ExpertOffsets = order.Offsets;
+        args.NumExperts = numExperts;
+        args.TopK = topK;
+        args.ExpertBytes = rows * w.RowBytes;
+        args.ExpertScaleBytes = w.Kind switch
+        {
+            DeviceWeightKind.Fp8Block => (long)rows / DeviceWeight.BlockSide * w.ScaleStride * sizeof(float),
+            DeviceWeightKind.Fp8Row or DeviceWeightKind.Int8Row => (long)rows * sizeof(float),
+            _ => (long)rows * format.ScaleBytes,
+        };
+        args.TileRows = gateUp ? 16 : 32;
+        args.NumTiles = SkinnyPlan.Ceil(args.Rows, args.TileRows);
+        return args;
+    }
+
+    private static int ExpertTableBytes(int numExperts) => ((2 * (numExperts + 1) * sizeof(int)) + 15) / 16 * 16;
+
+    private static int NormWarps(SkinnyFormat format, in DeviceWeight w, int rows, int tableBytes, CudaDevice device, out int shared)
+    {
+        int slab = format.SlabBytes(w.Mins != 0);
+        int rowBytes = tableBytes + NormTableBytes + (Slabs(w) * rows * 2 * format.SlabColumns);
+        int warps = SkinnyPlan.Warps(Slabs(w), format.Stages, slab, rows, rowBytes, device.MaxSharedBytesPerBlock);
+        shared = OneBlock(device, SkinnyPlan.StreamBytes(warps, format.Stages, slab, rows, rowBytes));
+        return warps;
+    }
+
+    private static int Slabs(in DeviceWeight w) => (int)((w.RowBytes + 127) / 128);
+
+    // Never two blocks on one multiprocessor: the next launch's would crowd onto some while this one's are unevenly spread.
+    private static int OneBlock(CudaDevice device, int shared) => Math.Max(shared, Math.Min(device.MaxSharedBytesPerBlock, (device.MaxSharedBytesPerMultiprocessor / 2) + 1024));
+
+    private static void Read(ref Args args, in WeightsAhead ahead)
+    {
+        args.Ahead = ahead.Data;
+        args.AheadSecond = ahead.Second;
+        args.AheadBytes = ahead.Bytes;
+    }
+
     private static int Size(SkinnyFormat format, ref Args args, in DeviceWeight w, int tokenRows, int tableBytes, CudaDevice device, bool pinned, out int shared)
     {
         int slab = format.SlabBytes(w.Mins != 0);
         args.XRows = tokenRows;
         args.SlotBytes = slab + (tokenRows * 2 * format.SlabColumns);
         int most = device.MaxSharedBytesPerBlock;
-        int slabs = (int)((w.RowBytes + 127) / 128);
+        int slabs = Slabs(w);
         int warps = pinned
             ? SkinnyPlan.Warps(slabs, format.Stages, slab + (16 * 2 * format.SlabColumns), 16, tableBytes, most)
             : SkinnyPlan.Warps(slabs, format.Stages, args.SlotBytes, tokenRows, tableBytes, most);
-        shared = SkinnyPlan.StreamBytes(warps, format.Stages, args.SlotBytes, tokenRows, tableBytes);
-        // Never two blocks on one multiprocessor: the next launch's would crowd onto some while this one's are unevenly spread.
-        shared = Math.Max(shared, Math.Min(most, (device.MaxSharedBytesPerMultiprocessor / 2) + 1024));
+        shared = OneBlock(device, SkinnyPlan.StreamBytes(warps, format.Stages, args.SlotBytes, tokenRows, tableBytes));
         return warps;
     }
 
@@ -201,5 +299,13 @@ internal static class MatMulSkinnyCuda
         public int SlotBytes;
         public int Splits;
         public int Exact;
+        public int Early;
+        public nint NormWeight;
+        public nint XIndex;
+        public nint Ahead;
+        public long AheadSecond;
+        public long AheadBytes;
+        public float NormEps;
+        public int Reserved;
     }
 }

@@ -24,6 +24,10 @@ internal sealed record SkinnyFormat(string Module, string Name, int SlabColumns,
 
     public string Stream16 { get; } = $"stream_{Name}_16";
 
+    public string StreamNorm { get; } = $"stream_norm_{Name}";
+
+    public string GroupedNorm { get; } = $"grouped_norm_{Name}";
+
     public string Grouped8 { get; } = $"grouped_{Name}_8";
 
     public string Grouped16 { get; } = $"grouped_{Name}_16";

@@ -57,6 +57,14 @@ struct SkinnyParams {
   int slot_bytes;
   int splits;                 // panel: ranges of K
   int exact;                  // stream: x stays bf16, whatever its range, so that no row depends on its batch
+  int early;                  // grouped: the kernel in front started this one after its own wait, so what came before it is there: expert_offsets
+  const float *norm_weight;   // stream_norm: [K]; x is [.., x_stride] f32, and what is multiplied is rms_norm(x) · norm_weight
+  const int *x_index;         // stream_norm: row t of the product is row x_index[t] of x; null: t
+  const u8 *ahead;            // stream: what the next matmul reads first, asked into L2 while memory has nothing else to do: ahead_bytes here
+  i64 ahead_second;           // and at this distance, unless 0
+  i64 ahead_bytes;
+  float norm_eps;
+  int reserved;
 };
 
 extern __shared__ __attribute__((aligned(128))) u8 dynamic_shared[];
@@ -81,6 +89,7 @@ DEVICE float lds_f16(u32 a) {
   asm volatile("ld.shared.u16 %0, [%1];" : "=h"(r) : "r"(a) : "memory");
   return f16_to_float(r);
 }
+DEVICE void sts16(u32 a, u32 x, u32 y, u32 z, u32 w) { asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(a), "r"(x), "r"(y), "r"(z), "r"(w) : "memory"); }
 DEVICE void sts_float(u32 a, float v) { asm volatile("st.shared.f32 [%0], %1;" ::"r"(a), "f"(v) : "memory"); }
 DEVICE int lds_int(u32 a) {
   int r;
@@ -88,6 +97,17 @@ DEVICE int lds_int(u32 a) {
   return r;
 }
 DEVICE void sts_int(u32 a, int v) { asm volatile("st.shared.u32 [%0], %1;" ::"r"(a), "r"(v) : "memory"); }
+// Past L1: read before the kernel in front has ended, where a line of an earlier step may still lie there.
+DEVICE int load_device(const int *p) {
+  int r;
+  asm volatile("ld.relaxed.gpu.global.s32 %0, [%1];" : "=r"(r) : "l"(p) : "memory");
+  return r;
+}
+DEVICE void prefetch_range(const u8 *p, u32 bytes) {
+#if HADAL_SM90
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(p), "r"(bytes) : "memory");
+#endif
+}
 DEVICE u64 evict_first_policy() {
   u64 r;
   asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(r));
@@ -225,7 +245,8 @@ DEVICE void multiply_slab(u32 weights, u32 scales, u32 mins, bool has_mins, cons
       }
   }
 
-  // After a group: its sums, scaled, go to the accumulators. `group`: which of the slab's.
+  // After a group: its sums, scaled, go to the accumulators, by one rounding each: of a product and a sum the compiler makes one
+  // rounding or two, as the code around has it, and 8 and 16 tokens would differ (SkinnyPtxTests). `group`: which of the slab's.
   auto flush = [&](int group) {
 #pragma unroll
     for (int mt = 0; mt < TILES; mt++) {
@@ -238,19 +259,19 @@ DEVICE void multiply_slab(u32 weights, u32 scales, u32 mins, bool has_mins, cons
       }
 #pragma unroll
       for (int nt = 0; nt < NT; nt++) {
-        acc[mt][nt][0] += low * part[mt][nt][0], acc[mt][nt][1] += low * part[mt][nt][1];
-        acc[mt][nt][2] += high * part[mt][nt][2], acc[mt][nt][3] += high * part[mt][nt][3];
+        acc[mt][nt][0] = fma_(low, part[mt][nt][0], acc[mt][nt][0]), acc[mt][nt][1] = fma_(low, part[mt][nt][1], acc[mt][nt][1]);
+        acc[mt][nt][2] = fma_(high, part[mt][nt][2], acc[mt][nt][2]), acc[mt][nt][3] = fma_(high, part[mt][nt][3], acc[mt][nt][3]);
 #pragma unroll
         for (int i = 0; i < 4; i++) part[mt][nt][i] = 0;
       }
       if constexpr (F::SCALING == Scaling::Group) {
         if (F::OFFSET || has_mins) {
-          float m = -above * low, n = -above * high;
+          float m = mul_(-above, low), n = mul_(-above, high);
           if (has_mins) m += lds_f16(mins + r * F::SCALE_BYTES + group * 2), n += lds_f16(mins + (r + 8) * F::SCALE_BYTES + group * 2);
 #pragma unroll
           for (int nt = 0; nt < NT; nt++) {
-            acc[mt][nt][0] += m * sums[nt][0], acc[mt][nt][1] += m * sums[nt][1];
-            acc[mt][nt][2] += n * sums[nt][0], acc[mt][nt][3] += n * sums[nt][1];
+            acc[mt][nt][0] = fma_(m, sums[nt][0], acc[mt][nt][0]), acc[mt][nt][1] = fma_(m, sums[nt][1], acc[mt][nt][1]);
+            acc[mt][nt][2] = fma_(n, sums[nt][0], acc[mt][nt][2]), acc[mt][nt][3] = fma_(n, sums[nt][1], acc[mt][nt][3]);
           }
         }
       }
@@ -443,8 +464,8 @@ struct Extras {
 
   // Sums of row n (and of its up row) to y.
   METHOD void store(const SkinnyParams &p, i64 token, int n, float sum, float up) const {
-    sum = sum * scale + bias;
-    if (p.up_offset) sum = silu(sum) * (up * up_scale + up_bias);
+    sum = fma_(sum, scale, bias);
+    if (p.up_offset) sum = mul_(silu(sum), fma_(up, up_scale, up_bias));
     sum += residual;
     if (p.y_is_float) ((float *)p.y)[token * p.y_stride + n] = sum;
     else ((bf16 *)p.y)[token * p.y_stride + n] = to_bf16(sum);
@@ -543,21 +564,85 @@ template <class F, int NT, bool GROUPED> struct StreamCursor {
   }
 };
 
-template <class F, int NT, bool GROUPED, int S = F::STAGES> DEVICE void stream_rows(const SkinnyParams &p) {
+// Every row of x, normed, to shared memory, slab by slab: [slab][token][KB], pieces permuted as in a slot. Where weights go to f16, a row is multiplied by the
+// power of two that brings its largest value to 2^14 … 2^15: f16 then has 11 significant bits of all that is above 2^-28 of it, and `lifts` takes the sums back.
+// 1,024 columns for each warp of the block at most, a multiple of 8.
+constexpr int NORM_PIECES = 4;
+template <class F> DEVICE void norm_rows(const SkinnyParams &p, int tokens, u32 x_all, u32 scratch, u32 lifts, int slabs) {
+  const int warps = block_dim() >> 5;
+#pragma unroll 1
+  for (int token = 0; token < tokens; token++) {
+    const float *from = (const float *)p.x + (i64)(p.x_index ? p.x_index[token] : token) * p.x_stride;
+    float v[NORM_PIECES][8];
+    float squares = 0, most = 0;
+#pragma unroll
+    for (int i = 0; i < NORM_PIECES; i++) {
+      const int column = (i * block_dim() + tid()) * 8;
+#pragma unroll
+      for (int j = 0; j < 8; j++) v[i][j] = 0;
+      if (column < p.columns) {
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+          const float4v a = ((const float4v *)(from + column))[h], w = ((const float4v *)(p.norm_weight + column))[h];
+          squares = fma_(a.x, a.x, fma_(a.y, a.y, fma_(a.z, a.z, fma_(a.w, a.w, squares))));
+          v[i][4 * h] = a.x * w.x, v[i][4 * h + 1] = a.y * w.y, v[i][4 * h + 2] = a.z * w.z, v[i][4 * h + 3] = a.w * w.w;
+        }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < NORM_PIECES; i++)
+#pragma unroll
+      for (int j = 0; j < 8; j++) most = fmax_(most, __builtin_fabsf(v[i][j]));
+    squares = warp_sum(squares), most = warp_max(most);
+    // Two halves by turns, so that one barrier is enough.
+    const u32 half = scratch + (token & 1) * 64;
+    if (lane_id() == 0) sts_float(half + warp_id() * 4, squares), sts_float(half + 32 + warp_id() * 4, most);
+    sync_block();
+    squares = most = 0;
+#pragma unroll
+    for (int w = 0; w < 8; w++)
+      if (w < warps) squares += lds_float(half + w * 4), most = fmax_(most, lds_float(half + 32 + w * 4));
+    float inverse = rsqrt_(squares * rcp_((float)p.columns) + p.norm_eps);
+    if constexpr (F::HALF) {
+      const int exponent = max_(15, min_(240, (int)(float_to_bits(most * inverse) >> 23)));
+      inverse *= bits_to_float((u32)(268 - exponent) << 23);
+      if (tid() == 0) sts_float(lifts + token * 4, bits_to_float((u32)(exponent - 14) << 23));
+    }
+#pragma unroll
+    for (int i = 0; i < NORM_PIECES; i++) {
+      const int column = (i * block_dim() + tid()) * 8, slab = column / F::KB, piece = column % F::KB / 8;
+      if (slab >= slabs) continue;
+      u32 w[4];
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        const float a = v[i][2 * j] * inverse, b = v[i][2 * j + 1] * inverse;
+        w[j] = F::HALF ? pack_f16(a, b) : pack_bf16(a, b);
+      }
+      sts16(x_all + (slab * p.x_rows + token) * (2 * F::KB) + (piece ^ ((token & 1) * 5)) * 16, w[0], w[1], w[2], w[3]);
+    }
+  }
+  sync_block();
+}
+
+template <class F, int NT, bool GROUPED, int S = F::STAGES, bool NORM = false> DEVICE void stream_rows(const SkinnyParams &p) {
   const int lane = lane_id(), g = lane >> 2, t = lane & 3, warp = warp_id(), warps = block_dim() >> 5;
   const u32 base = smem_address(dynamic_shared);
   const u32 ring = base + warp * S * p.slot_bytes;
   const u32 totals = base + warps * S * p.slot_bytes;
   const u32 tables = totals + 2 * warps * p.x_rows * SUM_PITCH * 4;
+  // Grouped: the list of work. With a norm: 16 words to add up in a row's turn, a power of two a row, and all of x.
+  const u32 norm_tables = tables + (GROUPED ? (2 * (p.num_experts + 1) * 4 + 15) & ~15 : 0), lifts = norm_tables + 128, x_all = norm_tables + 256;
   const int slabs = ((int)p.row_bytes + 127) / 128;
   const bool has_mins = F::SCALING == Scaling::Group && p.mins != nullptr;
   const u32 x_offset = SLAB_BYTES + ((32 * F::SCALE_BYTES * (has_mins ? 2 : 1) + 127) & ~127);
 
   const u64 policy = evict_first_policy();
-  start_next();
   StreamItems<F, NT, GROUPED> items;
+  if constexpr (!GROUPED) start_next();
   if constexpr (GROUPED) {
-    wait_previous();
+    // After the wait, so that what the kernel in front of this one waited for is there when the next one starts.
+    if (!p.early) wait_previous();
+    start_next();
     items.prefix = tables, items.offsets = tables + (p.num_experts + 1) * 4;
     if (warp == 0) {
       // Lane i has experts i·per …: token tiles before each.
@@ -567,7 +652,7 @@ template <class F, int NT, bool GROUPED, int S = F::STAGES> DEVICE void stream_r
       for (int i = 0; i < per; i++) {
         const int e = lane * per + i;
         if (e < p.num_experts) {
-          const int from = p.expert_offsets[e], to = p.expert_offsets[e + 1];
+          const int from = load_device(p.expert_offsets + e), to = load_device(p.expert_offsets + e + 1);
           sts_int(items.offsets + e * 4, from);
           if (e == p.num_experts - 1) sts_int(items.offsets + e * 4 + 4, to);
           mine += (to - from + 8 * NT - 1) / (8 * NT);
@@ -608,13 +693,30 @@ template <class F, int NT, bool GROUPED, int S = F::STAGES> DEVICE void stream_r
   for (int s = 0; s < S; s++) {
     load.issue_weights(items, not_uniform(ring + s * p.slot_bytes), policy);
     load.next(p, items, warp, warps, slabs);
+    if constexpr (NORM) cp_async_commit();
   }
-  if constexpr (!GROUPED) wait_previous(); // Weights are on their way; what they meet is ready only now.
+  if constexpr (!GROUPED) {
+    if (p.ahead_bytes > 0 && tid() == 0) {
+      const i64 share = (p.ahead_bytes / grid_x() + 15) & ~15ll, from = bid_x() * share;
+      const i64 bytes = p.ahead_bytes - from < share ? p.ahead_bytes - from : share;
+      if (bytes > 0) {
+        prefetch_range(p.ahead + from, (u32)bytes);
+        if (p.ahead_second) prefetch_range(p.ahead + p.ahead_second + from, (u32)bytes);
+      }
+    }
+  }
+  // Weights are on their way; what they meet is ready only now.
+  if (!GROUPED || p.early) wait_previous();
+  if constexpr (NORM) {
+    // Experts come with a norm where there is one token alone.
+    norm_rows<F>(p, GROUPED ? 1 : p.tokens, x_all, norm_tables, lifts, slabs);
+  } else {
 #pragma unroll 1
-  for (int s = 0; s < S; s++) {
-    load_x.issue_x(p, items, ring + s * p.slot_bytes + x_offset);
-    load_x.next(p, items, warp, warps, slabs);
-    cp_async_commit();
+    for (int s = 0; s < S; s++) {
+      load_x.issue_x(p, items, ring + s * p.slot_bytes + x_offset);
+      load_x.next(p, items, warp, warps, slabs);
+      cp_async_commit();
+    }
   }
 
   u32 slot = ring;
@@ -629,7 +731,7 @@ template <class F, int NT, bool GROUPED, int S = F::STAGES> DEVICE void stream_r
       // Tokens that are not there repeat the last one; nobody reads their sums.
       const int token = min_(8 * nt + g, item.count - 1);
       x_odd[nt] = (token & 1) * 5;
-      x_row[nt] = x_offset + token * (2 * F::KB);
+      x_row[nt] = (NORM ? x_all : x_offset) + token * (2 * F::KB);
 #pragma unroll
       for (int mt = 0; mt < MT; mt++)
 #pragma unroll
@@ -650,11 +752,14 @@ template <class F, int NT, bool GROUPED, int S = F::STAGES> DEVICE void stream_r
       sync_warp();
       u32 x[NT];
 #pragma unroll
-      for (int nt = 0; nt < NT; nt++) x[nt] = slot + x_row[nt];
+      for (int nt = 0; nt < NT; nt++) x[nt] = x_row[nt] + (NORM ? slab * p.x_rows * (2 * F::KB) : slot);
       const u32 scales = slot + SLAB_BYTES, mins = scales + 32 * F::SCALE_BYTES;
       bool half = false;
-      if constexpr (F::HALF && NT == 1) half = !p.exact && item.count <= 4 && x_to_f16<F>(slot + x_offset, item.count);
-      if constexpr (NT == 1) {
+      if constexpr (F::HALF && NT == 1 && !NORM) half = !p.exact && item.count <= 4 && x_to_f16<F>(slot + x_offset, item.count);
+      if constexpr (NORM) {
+        if (one_tile) multiply_slab<F, NT, F::HALF, 1>(slot, scales, mins, has_mins, x, x_odd, acc);
+        else multiply_slab<F, NT, F::HALF>(slot, scales, mins, has_mins, x, x_odd, acc);
+      } else if constexpr (NT == 1) {
         if (one_tile) {
           if (half) multiply_slab<F, NT, F::HALF, 1>(slot, scales, mins, has_mins, x, x_odd, acc);
           else multiply_slab<F, NT, false, 1>(slot, scales, mins, has_mins, x, x_odd, acc);
@@ -668,7 +773,7 @@ template <class F, int NT, bool GROUPED, int S = F::STAGES> DEVICE void stream_r
       }
       sync_warp();
       load.issue_weights(items, not_uniform(slot), policy);
-      load.issue_x(p, items, slot + x_offset);
+      if constexpr (!NORM) load.issue_x(p, items, slot + x_offset);
       load.next(p, items, warp, warps, slabs);
       cp_async_commit();
       slot += p.slot_bytes;
@@ -703,6 +808,10 @@ template <class F, int NT, bool GROUPED, int S = F::STAGES> DEVICE void stream_r
           sum += lds_float(a + w * p.x_rows * SUM_PITCH * 4);
           if (p.up_offset) up += lds_float(a + w * p.x_rows * SUM_PITCH * 4 + 64);
         }
+      if constexpr (NORM && F::HALF) {
+        const float lift = lds_float(lifts + token * 4);
+        sum = mul_(sum, lift), up = mul_(up, lift);
+      }
       extras.store(p, item.token + token, item.row + r, sum, up);
     }
   }
@@ -849,6 +958,8 @@ template <class F, int NT, int S> DEVICE void panel(const SkinnyParams &p) {
 #define STREAM(name, format, blocks)                                                                          \
   KERNEL((256, blocks)) stream_##name##_8(const SkinnyParams p) { stream_rows<format, 1, false>(p); }           \
   KERNEL((256, blocks)) stream_##name##_16(const SkinnyParams p) { stream_rows<format, 2, false>(p); }          \
+  KERNEL((256, 1)) grouped_norm_##name(const SkinnyParams p) { stream_rows<format, 1, true, format::STAGES, true>(p); }  \
+  KERNEL((256, 1)) stream_norm_##name(const SkinnyParams p) { stream_rows<format, 1, false, format::STAGES, true>(p); } \
   KERNEL((256, blocks)) grouped_##name##_8(const SkinnyParams p) { stream_rows<format, 1, true>(p); }           \
   KERNEL((256, blocks)) grouped_##name##_16(const SkinnyParams p) { stream_rows<format, 2, true>(p); }
 #define PANEL(name, format, tokens, stages) \

@@ -133,6 +133,7 @@ template <bool ABSORB> DEVICE void few(const Args &p) {
     const bool exists = at_row < (ABSORB ? depth : width) && at_column < (ABSORB ? width : depth);
     cp_async16(w_tile + panel * W_BYTES + tile_offset<8>(row, chunk), exists ? weights + (i64)at_row * p.weight_stride + at_column : weights, exists ? 16 : 0);
   }
+  start_next_if_one_wave();
   wait_previous();
   start_next();
 #pragma unroll

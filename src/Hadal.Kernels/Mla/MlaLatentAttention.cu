@@ -14,7 +14,7 @@ struct Args {
   int o_stride;
   int num_heads;
   float scale;        // times log2 e
-  int min_tiles;      // 64-key tiles a part has at least
+  int min_tiles;      // tiles of 64 keys (latent16: of 16) a part has at least
   int max_parts;      // parts of a sequence at most
   int min_rows;       // This launch takes the sequences of so many rows
   int max_rows;       // to so many.
@@ -298,7 +298,7 @@ template <int MT, int KEYS, int WARPS, bool FP8> DEVICE void latent(const Args &
 
 // Sixteen rows, the heads of a token of V2-Lite, in a ring of tiles of 16 keys. Each of four warps multiplies its quarter of the key's columns,
 // its queries in registers, and all four add the quarters up: then every warp has all weights, in registers, for its quarter of the value.
-// One barrier a tile: it says that the quarters are there, that the next tile is, and that the last one's place is free.
+// A context is cut between tiles, so that a lone sequence has a block for each. One barrier a tile: it says that the quarters are there, that the next tile is, and that the last one's place is free.
 // e4m3: as in decode of PagedAttention.cu, f16 products from the bytes.
 template <bool FP8> DEVICE void latent16(const Args &p) {
   constexpr int STAGES = FP8 ? 6 : 5, KEYS = 16, STEPS = WIDTH / 64, COLUMNS = RANK / 4;
@@ -319,7 +319,7 @@ template <bool FP8> DEVICE void latent16(const Args &p) {
       tokens = p.step.cu_seq_lens[b + 1] - first_token;
       context = p.step.context_lens[b];
       const int rows = tokens * p.num_heads;
-      if (tokens > 0 && rows >= p.min_rows && rows <= p.max_rows) units = ceil_div(rows, 16) * parts_of(context, p.min_tiles, p.max_parts, p.whole_tiles).count;
+      if (tokens > 0 && rows >= p.min_rows && rows <= p.max_rows) units = ceil_div(rows, 16) * parts_of(context, p.min_tiles, p.max_parts, p.whole_tiles, KEYS).count;
     }
     inclusive = warp_prefix(units);
   };
@@ -339,12 +339,12 @@ template <bool FP8> DEVICE void latent16(const Args &p) {
     const int local = unit - before - (owner == 0 ? 0 : shfl(inclusive, owner - 1));
     const int b = window + owner;
     const int s_context = shfl(context, owner), s_tokens = shfl(tokens, owner), s_first = shfl(first_token, owner);
-    const Parts parts = parts_of(s_context, p.min_tiles, p.max_parts, p.whole_tiles);
+    const Parts parts = parts_of(s_context, p.min_tiles, p.max_parts, p.whole_tiles, KEYS);
     const int rows = s_tokens * p.num_heads, row_tiles = ceil_div(rows, 16);
     const int row_tile = row_tiles - 1 - local / parts.count, part = local % parts.count, row0 = row_tile * 16;
     const int last_row = min_(row0 + 16, rows) - 1;
     const int seen = s_context > 0 ? ceil_div(s_context - s_tokens + last_row / p.num_heads + 1, KEYS) : 0;
-    const int tile0 = part * parts.length * (UNIT / KEYS), tile1 = min_(tile0 + parts.length * (UNIT / KEYS), seen);
+    const int tile0 = part * parts.length, tile1 = min_(tile0 + parts.length, seen);
     const int *table = p.step.block_tables + (i64)b * p.step.max_blocks;
     // A thread fetches from one row of every tile: eight threads a row, 128 bytes of it at a time.
     const int my_key = tid() >> 3, my_chunk = tid() & 7;
@@ -353,6 +353,7 @@ template <bool FP8> DEVICE void latent16(const Args &p) {
 #pragma unroll
     for (int i = 0; i < STAGES; i++) early[i] = slot_for(tile0 + i);
     if (!waited) {
+      start_next_if_one_wave();
       wait_previous();
       start_next();
       waited = true;
@@ -556,8 +557,9 @@ template <int MT> DEVICE void combine(const Args &p) {
   constexpr int ROWS = 16 * MT;
   const int row = bid_x(), b = bid_y();
   const int first_token = p.step.cu_seq_lens[b], tokens = p.step.cu_seq_lens[b + 1] - first_token;
-  const Parts parts = parts_of(p.step.context_lens[b], p.min_tiles, p.max_parts, p.whole_tiles);
+  const Parts parts = parts_of(p.step.context_lens[b], p.min_tiles, p.max_parts, p.whole_tiles, MT == 1 ? 16 : 64);
   const int rows = tokens * p.num_heads;
+  start_next_if_one_wave();
   wait_previous();
   start_next();
   if (row >= rows || rows < p.min_rows || rows > p.max_rows || parts.count == 1) return;

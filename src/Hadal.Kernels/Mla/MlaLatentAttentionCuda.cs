@@ -18,6 +18,9 @@ public static class MlaLatentAttentionCuda
     private const int Width = 576;
     private const int KeysOfTile = 64;
 
+    // Of blocks of sixteen rows.
+    private const int KeysOfSmallTile = 16;
+
     public static void Run(
         CudaKernels kernels,
         CudaStream stream,
@@ -90,7 +93,7 @@ public static class MlaLatentAttentionCuda
             int blocks = step.NumSequences * args.RowTiles * split.MaxParts;
             kernels.Get("MlaLatentAttention", Name(tiles, e4m3), shared)
                 .Launch(stream, new LaunchShape(blocks, 1, 1, tiles == 1 ? 128 : 256) { SharedBytes = shared, What = "latent attention of single tokens" }, args);
-            if ((long)step.MaxBlocks * step.BlockSize > split.WholeTiles * KeysOfTile)
+            if ((long)step.MaxBlocks * step.BlockSize > split.WholeTiles * (tiles == 1 ? KeysOfSmallTile : KeysOfTile))
             {
                 int combineShared = (split.MaxParts + 7) / 8 * 8 * sizeof(float);
                 kernels.Get("MlaLatentAttention", tiles switch { 1 => "combine_1", 2 => "combine_2", _ => "combine_4" }, combineShared)
@@ -116,7 +119,7 @@ public static class MlaLatentAttentionCuda
     private static AttentionSplit Split(int numSequences, int numHeads, bool deterministic)
     {
         int rows = 16 * RowTiles(numHeads);
-        return AttentionSplit.ForLatents(numSequences, (ShortRows(numHeads) + rows - 1) / rows, deterministic);
+        return AttentionSplit.ForLatents(numSequences, (ShortRows(numHeads) + rows - 1) / rows, rows == 16 ? KeysOfSmallTile : KeysOfTile, deterministic);
     }
 
     // Tiles of 16 rows a block has for single tokens.

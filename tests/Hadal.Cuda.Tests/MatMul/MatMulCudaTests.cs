@@ -12,7 +12,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
     // Poisoned columns to the right of every result.
     private const int Gap = 8;
 
-    private static readonly (DType Stored, ScaleLayout Scales, DeviceWeightKind Kind, double Rounding)[] _kinds =
+    internal static (DType Stored, ScaleLayout Scales, DeviceWeightKind Kind, double Rounding)[] Kinds { get; } =
     [
         (DType.Bf16, ScaleLayout.None, DeviceWeightKind.Bf16, 0),
         (DType.F32, ScaleLayout.None, DeviceWeightKind.Bf16, 0.004),
@@ -37,7 +37,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
         get
         {
             var data = new TheoryData<int, CudaTarget>();
-            for (int i = 0; i < _kinds.Length; i++)
+            for (int i = 0; i < Kinds.Length; i++)
             {
                 data.Add(i, CudaTarget.Sm80);
                 data.Add(i, CudaTarget.Sm90a);
@@ -50,7 +50,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
     [Fact]
     public void Pack_EveryKind_HoldsWhatWasStored()
     {
-        foreach ((DType stored, ScaleLayout scales, DeviceWeightKind kind, double rounding) in _kinds)
+        foreach ((DType stored, ScaleLayout scales, DeviceWeightKind kind, double rounding) in Kinds)
         {
             foreach (int columns in Widths(stored))
             {
@@ -86,7 +86,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
     {
         CudaKernels kernels = gpu.Kernels(target);
         using CudaStream stream = gpu.Context.NewStream();
-        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = _kinds[kind];
+        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = Kinds[kind];
         var random = new Random(kind);
         foreach (int columns in Widths(stored))
         {
@@ -128,7 +128,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
     {
         CudaKernels kernels = gpu.Kernels(target);
         using CudaStream stream = gpu.Context.NewStream();
-        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = _kinds[kind];
+        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = Kinds[kind];
         var random = new Random(kind);
         int columns = Widths(stored)[0];
         const int Inner = 128 + 64;
@@ -156,7 +156,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
     {
         CudaKernels kernels = gpu.Kernels(target);
         using CudaStream stream = gpu.Context.NewStream();
-        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = _kinds[kind];
+        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = Kinds[kind];
         var random = new Random(kind);
         int columns = Widths(stored)[0];
         const int Experts = 7;
@@ -212,7 +212,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
     {
         CudaKernels kernels = gpu.Kernels(target);
         using CudaStream stream = gpu.Context.NewStream();
-        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = _kinds[kind];
+        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = Kinds[kind];
         var random = new Random(kind);
         int columns = Widths(stored)[^1];
         using var source = new TestWeight(random, stored, 200, columns, scales);
@@ -231,7 +231,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
     [Theory, MemberData(nameof(Cases))]
     public void Dequantise_EveryKind_IsTheWeightInBf16(int kind, CudaTarget target)
     {
-        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = _kinds[kind];
+        (DType stored, ScaleLayout scales, DeviceWeightKind device, _) = Kinds[kind];
         Assert.SkipWhen(device == DeviceWeightKind.Bf16, "nothing to decode");
         CudaKernels kernels = gpu.Kernels(target);
         using CudaStream stream = gpu.Context.NewStream();
@@ -250,19 +250,19 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
         }
     }
 
-    private static int[] Widths(DType stored) => stored switch
+    internal static int[] Widths(DType stored) => stored switch
     {
         DType.Q4_K or DType.Q5_K or DType.Q6_K => [768, 1280],
         _ when stored.IsBlock => [544, 1312],
         _ => [520, 1411],
     };
 
-    private static float[] Values(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => (float)((2 * random.NextDouble()) - 1))];
+    internal static float[] Values(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => (float)((2 * random.NextDouble()) - 1))];
 
     private static double[] Product(Activations x, double[] weights, int outputs)
         => [.. Enumerable.Range(0, x.Matrix.Rows).SelectMany(m => Product(x.Row(m), weights, outputs))];
 
-    private static double[] Product(ReadOnlySpan<float> x, ReadOnlySpan<double> weights, int outputs)
+    internal static double[] Product(ReadOnlySpan<float> x, ReadOnlySpan<double> weights, int outputs)
     {
         double[] y = new double[outputs];
         for (int n = 0; n < outputs; n++)
@@ -279,7 +279,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
         return y;
     }
 
-    private static double[] Silu(double[] both, int inner)
+    internal static double[] Silu(double[] both, int inner)
     {
         double[] y = new double[both.Length / 2];
         for (int i = 0; i < y.Length; i++)
@@ -302,7 +302,7 @@ public sealed unsafe class MatMulCudaTests(Gpu gpu)
         _ => single ? 2e-5 : 3e-3,
     };
 
-    private static void AssertNear(double[] expected, float[] actual, double allowed, string what) => AssertClose(expected, [.. actual.Select(v => (double)v)], allowed, what);
+    internal static void AssertNear(double[] expected, float[] actual, double allowed, string what) => AssertClose(expected, [.. actual.Select(v => (double)v)], allowed, what);
 
     private static void AssertClose<T>(T[] expected, double[] actual, double tolerance, string what)
         where T : System.Numerics.INumber<T>
