@@ -16,4 +16,10 @@ public interface IModelFamily
 
     /// <summary>Weights of the multi-token-prediction layers; empty where the family has none.</summary>
     IReadOnlyList<WeightSpec> MtpWeights(ModelConfig config) => [];
+
+    /// <summary>
+    /// Builds the first multi-token-prediction layer: tokens and <c>previous_hidden</c> in; <c>logits</c> [L, V] of the token after the next, and the layer's
+    /// own <c>hidden</c> [L, D] out. Null where the family or the model has none.
+    /// </summary>
+    ModelGraph? BuildMtp(ModelConfig config) => null;
 }

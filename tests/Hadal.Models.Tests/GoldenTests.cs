@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hadal.Graph.Execution;
 using Hadal.Graph.Passes;
 
 namespace Hadal.Models.Tests;
@@ -43,6 +44,37 @@ public sealed class GoldenTests
             float scale = expected.Max(Math.Abs);
             Assert.InRange(Worst(actual, expected.AsSpan(0, actual.Length)), 0, Bar * Math.Max(1, scale));
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void FetchHidden_OfChunks_MatchesReferenceAfterTheFinalNorm(string family, string fusion)
+    {
+        using var golden = new Golden(family, fusion);
+        int layers = golden.Model.Config.NumHiddenLayers;
+        int width = golden.Model.Config.HiddenSize;
+        float[] expected = golden.Expected($"hidden_states.{layers}");
+        float scale = Math.Max(1, expected.Max(Math.Abs));
+        var runner = (IHiddenStateRunner)golden.Model.Runner;
+        Assert.Equal(width, runner.HiddenSize);
+        int[] row = golden.Rows[0];
+        using var batch = new StepBatch(4);
+        foreach (int chunk in new[] { row.Length, 5 })
+        {
+            for (int from = 0; from < row.Length; from += chunk)
+            {
+                // Without logits, as embeddings are asked for; and not from the step's first row.
+                int n = Math.Min(chunk, row.Length - from);
+                batch.Reset(2, 16);
+                batch.AddSequence(golden.Rows[1].AsSpan(0, 3), 0, [31, 30, 29], LogitsWanted.Last);
+                int first = batch.NumTokens;
+                batch.AddSequence(row.AsSpan(from, n), from, [.. Enumerable.Range(0, 16)], LogitsWanted.None);
+                runner.Run(batch);
+                Assert.InRange(Worst(runner.FetchHidden(first, n), expected.AsSpan(from * width, n * width)), 0, Bar * scale);
+            }
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => runner.FetchHidden(1, batch.NumTokens));
     }
 
     [Theory]

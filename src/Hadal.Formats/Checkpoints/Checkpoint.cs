@@ -26,6 +26,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The small files beside the weights; null for a GGUF file, which holds all in itself.</summary>
     public ICheckpointFiles? Files { get; }
 
+    /// <summary>The files of a folder's weights; null for a GGUF file.</summary>
+    public SafetensorsCheckpoint? Safetensors => Tensors as SafetensorsCheckpoint ?? (Tensors as PackedTensorSource)?.Inner as SafetensorsCheckpoint;
+
     public bool IsGguf => Tensors is GgufCheckpoint;
 
     /// <summary>The GGUF file with the metadata (tokenizer, chat template); null for a folder.</summary>
@@ -35,8 +38,7 @@ public sealed class Checkpoint : IDisposable
     public long ByteLength => Tensors switch
     {
         GgufCheckpoint g => g.Files.Sum(static f => f.ByteLength),
-        SafetensorsCheckpoint s => s.Files.Sum(static f => f.ByteLength),
-        _ => 0,
+        _ => Safetensors?.Files.Sum(static f => f.ByteLength) ?? 0,
     };
 
     /// <summary>A checkpoint from parts that lie elsewhere than on disk (embedded in a program). Takes over the tensors.</summary>
@@ -82,7 +84,7 @@ public sealed class Checkpoint : IDisposable
                 }
             }
         }
-        else if (Tensors is SafetensorsCheckpoint safetensors)
+        else if (Safetensors is { } safetensors)
         {
             foreach (SafetensorsFile file in safetensors.Files.OrderBy(static f => f.Path, StringComparer.Ordinal))
             {
@@ -114,7 +116,7 @@ public sealed class Checkpoint : IDisposable
         }
 
         ModelConfig config = ModelConfigReader.FromFolder(path);
-        return new Checkpoint(path, SafetensorsCheckpoint.Open(path), config, new FolderCheckpointFiles(path));
+        return new Checkpoint(path, PackedTensorSource.Wrap(SafetensorsCheckpoint.Open(path)), config, new FolderCheckpointFiles(path));
     }
 
     private static bool IsGgufFile(string path)

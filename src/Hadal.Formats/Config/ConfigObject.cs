@@ -15,6 +15,15 @@ internal readonly struct ConfigObject(JsonElement element, string file, string p
     /// <summary>The key is written down, if only as null.</summary>
     public bool Mentions(string key) => element.TryGetProperty(key, out _);
 
+    /// <summary>The keys, in the file's order.</summary>
+    public IEnumerable<string> Names()
+    {
+        foreach (JsonProperty property in element.EnumerateObject())
+        {
+            yield return property.Name;
+        }
+    }
+
     public int Int(string key, int min, int max)
         => OptionalInt(key, min, max) ?? throw Bad(key, "is missing", $"expected a whole number from {min} to {max}");
 

@@ -127,7 +127,7 @@ public static class ModelConfigReader
             Mla = mla,
             Moe = deepseek ? ReadMoe(c, modelType) : null,
             NumNextnPredictLayers = modelType == ModelTypes.DeepseekV3 ? c.OptionalInt("num_nextn_predict_layers", 0, ConfigLimits.Layers) ?? 0 : 0,
-            Fp8BlockSize = ReadFp8BlockSize(c),
+            Fp8BlockSize = QuantizationConfigReader.ReadFp8BlockSize(c),
             BosTokenId = c.OptionalInt("bos_token_id", 0, vocab - 1),
             EosTokenIds = eos.Distinct().ToArray(),
         };
@@ -219,34 +219,6 @@ public static class ModelConfigReader
 
     private static HadalException MissingGroups(ConfigObject c, string key)
         => c.Bad(key, "is missing", "expected a whole number, since topk_method is group_limited_greedy");
-
-    private static (int Rows, int Columns)? ReadFp8BlockSize(ConfigObject c)
-    {
-        if (c.OptionalObject("quantization_config") is not { } q)
-        {
-            return null;
-        }
-
-        string? method = q.OptionalString("quant_method");
-        if (method != "fp8")
-        {
-            throw q.Bad("quant_method", method is null ? "is missing" : $"is {HostileText.Quote(method)}", "expected fp8 with weight_block_size (DeepSeek's layout); use the original bf16 or fp8 checkpoint, or a GGUF file");
-        }
-
-        string format = q.OptionalString("fmt") ?? "e4m3";
-        if (format != "e4m3")
-        {
-            throw q.Bad("fmt", $"is {HostileText.Quote(format)}", "expected e4m3");
-        }
-
-        List<int> block = q.IntOrInts("weight_block_size", 1, 1 << 16, 2);
-        if (block.Count != 2)
-        {
-            throw q.Bad("weight_block_size", block.Count == 0 ? "is missing" : "has one number", "expected [rows, columns], such as [128, 128]; fp8 with one scale per tensor is not supported");
-        }
-
-        return (block[0], block[1]);
-    }
 
     private static ModelConfig WithGenerationConfig(ModelConfig model, ConfigObject g)
     {

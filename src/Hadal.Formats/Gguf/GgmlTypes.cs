@@ -32,6 +32,20 @@ internal static class GgmlTypes
         return null;
     }
 
+    /// <returns>Null for types that are not ggml's.</returns>
+    public static uint? IdOf(DType dtype)
+    {
+        foreach ((uint id, _, DType? d) in _known)
+        {
+            if (d == dtype)
+            {
+                return id;
+            }
+        }
+
+        return null;
+    }
+
     public static string NameOf(uint id)
     {
         foreach ((uint i, string name, _) in _known)

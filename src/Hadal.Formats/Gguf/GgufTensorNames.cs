@@ -5,7 +5,7 @@ namespace Hadal.Formats.Gguf;
 
 /// <summary>llama.cpp's tensor names and those of Hugging Face checkpoints.</summary>
 /// <remarks>Source: github.com/ggml-org/llama.cpp, gguf-py/gguf/tensor_mapping.py and constants.py.</remarks>
-internal static class GgufTensorNames
+public static class GgufTensorNames
 {
     private static readonly Dictionary<string, string> _global = new(StringComparer.Ordinal)
     {
@@ -45,6 +45,47 @@ internal static class GgufTensorNames
         ["nextn.shared_head_head"] = "shared_head.head",
         ["nextn.shared_head_norm"] = "shared_head.norm",
     };
+
+    /// <summary>llama.cpp's name of a tensor that is the same in both; null for those that are not, and for those of prediction layers.</summary>
+    public static string? FromHuggingFace(string name)
+    {
+        foreach ((string gguf, string huggingFace) in _global)
+        {
+            if (huggingFace == name)
+            {
+                return gguf;
+            }
+        }
+
+        const string prefix = "model.layers.";
+        if (!name.StartsWith(prefix, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        int dot = name.IndexOf('.', prefix.Length);
+        if (dot < 0 || !int.TryParse(name.AsSpan(prefix.Length, dot - prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int layer))
+        {
+            return null;
+        }
+
+        string rest = name[(dot + 1)..];
+        if (rest == "mlp.gate.e_score_correction_bias")
+        {
+            return $"blk.{layer}.exp_probs_b.bias";
+        }
+
+        int last = rest.LastIndexOf('.');
+        foreach ((string gguf, string huggingFace) in _block)
+        {
+            if (last > 0 && rest[last..] is ".weight" or ".bias" && rest[..last] == huggingFace && !gguf.StartsWith("nextn.", StringComparison.Ordinal))
+            {
+                return $"blk.{layer}.{gguf}{rest[last..]}";
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Splits "blk.12.attn_q.weight" into 12 and "attn_q.weight".</summary>
     public static bool TrySplitBlock(string name, out int layer, out string rest)

@@ -16,6 +16,7 @@ public sealed class BpeTokenizer : ITokenizer
     private readonly AddedTokenMatcher _rawTokens;
     private readonly AddedTokenMatcher _normalizedTokens;
     private readonly bool[] _isSpecial;
+    private readonly bool[] _isAdded;
     private readonly int[] _prefix;
     private readonly int[] _suffix;
 
@@ -36,17 +37,17 @@ public sealed class BpeTokenizer : ITokenizer
         _preTokenizer = [.. definition.PreTokenizer];
         _nfc = definition.NormalizeToNfc ? NfcNormalizer.Instance : null;
         _isSpecial = new bool[VocabSize];
-        var isAdded = new bool[VocabSize];
+        _isAdded = new bool[VocabSize];
         foreach (AddedToken token in definition.AddedTokens)
         {
-            isAdded[token.Id] = true;
+            _isAdded[token.Id] = true;
             _isSpecial[token.Id] |= token.Special;
         }
 
         AddedTokens = definition.AddedTokens;
         _rawTokens = new(AddedTokens.Where(t => !t.Normalized).Select(t => (t, t.Content)));
         _normalizedTokens = new(AddedTokens.Where(t => t.Normalized).Select(t => (t, _nfc is null ? t.Content : _nfc.Normalize(t.Content))));
-        _model = new BpeModel(_vocab, definition.Merges, definition.IgnoreMerges, definition.UnkId, id => isAdded[id]);
+        _model = new BpeModel(_vocab, definition.Merges, definition.IgnoreMerges, definition.UnkId, id => _isAdded[id]);
         (_bytes, _starts) = DecodeAll(_vocab);
     }
 
@@ -95,6 +96,8 @@ public sealed class BpeTokenizer : ITokenizer
         (uint)id < (uint)VocabSize ? _bytes.AsMemory(_starts[id], _starts[id + 1] - _starts[id]) : default;
 
     public bool IsSpecial(int id) => (uint)id < (uint)VocabSize && _isSpecial[id];
+
+    public bool IsAdded(int id) => (uint)id < (uint)VocabSize && _isAdded[id];
 
     public bool TryGetId(string token, out int id) => _vocab.TryGetId(Encoding.UTF8.GetBytes(token), out id);
 

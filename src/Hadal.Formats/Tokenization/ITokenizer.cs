@@ -30,5 +30,8 @@ public interface ITokenizer
 
     bool IsSpecial(int id);
 
+    /// <summary>Whether the id was added to the vocabulary beside the text's own tokens: special ones, and markers such as <c>&lt;｜User｜&gt;</c> that some files do not call special.</summary>
+    bool IsAdded(int id) => IsSpecial(id);
+
     bool TryGetId(string token, out int id);
 }

@@ -33,6 +33,8 @@ internal static class Decoder
         g.Scope = "head";
         h = g.RmsNorm(h, WeightSpec.Vector("model.norm.weight", d), config.RmsNormEps);
         Keep(config.NumHiddenLayers, h);
+        // Nothing of T rows comes after it, so that keeping it costs no memory.
+        g.Output(ModelGraph.Hidden, h);
         Value last = g.SelectLogitRows(h);                                // [L, D]
         g.Output("logits", g.Linear(last, config.TieWordEmbeddings        // [L, V]
             ? embedding

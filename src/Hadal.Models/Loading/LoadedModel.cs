@@ -29,7 +29,7 @@ public sealed class LoadedModel : IDisposable
     /// <summary>The passes that ran, with the number of places each changed.</summary>
     public IReadOnlyList<(IGraphPass Pass, int Changes)> Passes { get; }
 
-    /// <summary>The checkpoint carries multi-token-prediction layers; they are loaded and checked, and not used yet.</summary>
+    /// <summary>The checkpoint carries multi-token-prediction layers; they are loaded and checked; the first can be run where <see cref="LoadOptions.Mtp"/> asks for it.</summary>
     public bool HasMtp { get; }
 
     public void Dispose() => Runner.Dispose();
