@@ -13,8 +13,11 @@ public sealed record EngineOptions
     /// <summary>Sequences that hold pages at once.</summary>
     public int MaxRunning { get; init; } = 64;
 
-    /// <summary>Requests that may wait to be started.</summary>
+    /// <summary>Requests that may wait to be started, beyond those that there is a free place for.</summary>
     public int MaxQueue { get; init; } = 1024;
+
+    /// <summary>A request that has waited so long counts as one class more urgent than it came, one that has waited twice as long as two, and so on: nobody starves.</summary>
+    public TimeSpan AgeingInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Share pages of equal prompt beginnings among requests. Off, only the choices of one request share.</summary>
     public bool EnablePrefixCaching { get; init; } = true;
@@ -44,6 +47,9 @@ public sealed record EngineOptions
     /// <summary>Makes the decoder of one answer; the argument is <see cref="SamplingParams.SkipSpecialTokens"/>. Null: tokens only, no text and no stop strings.</summary>
     public Func<bool, ITextDecoder>? CreateDecoder { get; init; }
 
+    /// <summary>Guess tokens ahead and verify several in one step; null for not.</summary>
+    public SpeculationOptions? Speculation { get; init; }
+
     public IEngineObserver? Observer { get; init; }
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
@@ -60,6 +66,8 @@ public sealed record EngineOptions
         AtLeast(nameof(MaxChoices), MaxChoices, 1);
         AtLeast(nameof(MaxLogProbs), MaxLogProbs, 0);
         AtLeast(nameof(MaxLogitBias), MaxLogitBias, 0);
+        if (AgeingInterval <= TimeSpan.Zero || AgeingInterval > TimeSpan.FromDays(1))
+            throw new HadalException($"{nameof(AgeingInterval)} is {AgeingInterval}; it must be above zero and at most a day.");
         if (MaxBatchedTokens < MaxRunning)
             throw new HadalException($"{nameof(MaxBatchedTokens)} is {MaxBatchedTokens}, less than {nameof(MaxRunning)} = {MaxRunning}: some running sequences would never get a token. Raise the first or lower the second.");
         foreach (int id in EosTokenIds)

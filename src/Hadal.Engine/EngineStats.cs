@@ -31,6 +31,12 @@ public sealed record EngineStats
 
     public long RequestsFailed { get; init; }
 
+    /// <summary>Deadline passed, or shed from a full queue.</summary>
+    public long RequestsDropped { get; init; }
+
+    /// <summary>How speculation fares; null without it.</summary>
+    public SpeculationStats? Speculation { get; init; }
+
     /// <summary>Seconds spent in model steps.</summary>
     public double StepSeconds { get; init; }
 }

@@ -14,4 +14,7 @@ public enum FinishReason
 
     /// <summary>The step failed; the event's Error says how.</summary>
     Error,
+
+    /// <summary>The engine let it go: its deadline passed, or a more urgent request took its place in a full queue. The reader gets the exception that says which.</summary>
+    Dropped,
 }

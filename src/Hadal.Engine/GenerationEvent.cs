@@ -22,6 +22,9 @@ public sealed record GenerationEvent
     /// <summary>On the first event of a request that asked for them; the first token of a prompt has none (null).</summary>
     public IReadOnlyList<TokenLogProb?>? PromptLogProbs { get; init; }
 
+    /// <summary>The pooled hidden states, on the one event of a request that asked for them.</summary>
+    internal float[]? Embedding { get; init; }
+
     /// <summary>Set on the last event of a choice, and only there.</summary>
     public FinishReason? FinishReason { get; init; }
 

@@ -11,14 +11,15 @@ namespace Hadal.Engine;
 /// <remarks>
 /// A token cancelled by the caller surfaces as <see cref="OperationCanceledException"/>, as everywhere in .NET: a cut answer can't be taken for a whole one.
 /// <see cref="FinishReason.Cancelled"/> is what observers see then, and what readers see when the engine is disposed under them.
-/// A failed step ends its own requests with <see cref="FinishReason.Error"/>; the engine goes on.
+/// A request whose share of a step fails ends with <see cref="FinishReason.Error"/>; the others and the engine go on.
 /// </remarks>
-public sealed class LlmEngine : IEngine
+public sealed partial class LlmEngine : IEngine, IEmbeddingEngine
 {
     private readonly IModelRunner _runner;
     private readonly EngineOptions _options;
     private readonly RequestChecker _checker;
     private readonly Inbox _inbox;
+    private readonly RequestClock _clock;
     private readonly EngineLoop _loop;
     private readonly Thread? _thread;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -38,8 +39,10 @@ public sealed class LlmEngine : IEngine
         _runner = runner;
         _options = options ?? new EngineOptions();
         _options.Validate(runner.VocabSize);
-        _checker = new RequestChecker(_options, runner.VocabSize, runner.MaxContextLen, runner.NumBlocks, runner.BlockSize);
-        _inbox = new Inbox(_options.MaxQueue);
+        _options.Speculation?.Validate(runner);
+        _checker = new RequestChecker(_options, runner.VocabSize, runner.MaxContextLen, runner.NumBlocks, runner.BlockSize, Adapters);
+        _clock = new RequestClock(_options.TimeProvider, _options.AgeingInterval);
+        _inbox = new Inbox(_options.MaxQueue, _options.MaxRunning);
         _loop = new EngineLoop(runner, _options, _inbox);
         EngineLog.Started(_options.Logger, runner.NumBlocks, runner.BlockSize, _options.MaxBatchedTokens, _options.MaxRunning);
         if (!startThread)
@@ -48,9 +51,14 @@ public sealed class LlmEngine : IEngine
         _thread.Start();
     }
 
+    /// <summary>Names of the LoRA adapters that requests may ask for.</summary>
+    public IReadOnlyList<string> Adapters => (_runner as IAdapterRunner)?.Adapters ?? [];
+
     public int VocabSize => _runner.VocabSize;
 
     public int MaxContextLen => _runner.MaxContextLen;
+
+    public string? Failure => _inbox.ClosedBy is { } reason and not ObjectDisposedException ? reason.Message : null;
 
     internal EngineLoop Loop => _loop;
 
@@ -73,7 +81,7 @@ public sealed class LlmEngine : IEngine
     private async IAsyncEnumerable<GenerationEvent> StreamAsync(AdmittedRequest admitted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var request = new Request(admitted, _options.TimeProvider.GetTimestamp());
+        var request = new Request(admitted, _options.TimeProvider.GetTimestamp(), _clock);
         _inbox.Submit(request);
         // Told to the loop at once, not when the reader next looks: a reader may be busy sending what it has.
         await using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(_ => _inbox.Cancel(request), null);
@@ -114,7 +122,9 @@ public sealed class LlmEngine : IEngine
     {
         try
         {
-            _inbox.Close(fault ?? new ObjectDisposedException(nameof(LlmEngine)));
+            _inbox.Close(fault is null
+                ? new ObjectDisposedException(nameof(LlmEngine))
+                : new EngineUnavailableException("The engine has stopped because its loop failed; restart the process. " + fault.Message, fault));
             _loop.FinishAll(fault is null ? FinishReason.Cancelled : FinishReason.Error, fault is null ? null : $"The engine has stopped because its loop failed: {fault.Message}");
         }
         finally

@@ -152,9 +152,9 @@ public sealed class LlmEngineTests
     [Fact]
     public async Task QueueFull_RefusesAndRecovers()
     {
-        await using var engine = new LlmEngine(new PagedHashRunner(), new() { MaxQueue = 2 }, startThread: false);
+        await using var engine = new LlmEngine(new PagedHashRunner(), new() { MaxRunning = 1, MaxQueue = 1 }, startThread: false);
         Task<Answer[]>[] two = [engine.CollectAsync(Client.Request(Prompt)), engine.CollectAsync(Client.Request(Prompt))];
-        Assert.Equal(2, (await Assert.ThrowsAsync<QueueFullException>(() => engine.CollectAsync(Client.Request(Prompt)))).Limit);
+        Assert.Equal(1, (await Assert.ThrowsAsync<QueueFullException>(() => engine.CollectAsync(Client.Request(Prompt)))).Limit);
         engine.Drain();
         await Task.WhenAll(two);
         Assert.Equal(Expected[..8], (await engine.RunAsync(Client.Request(Prompt))).Tokens);

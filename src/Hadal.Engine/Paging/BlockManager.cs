@@ -82,7 +82,7 @@ internal sealed class BlockManager
     /// Remembers them for <see cref="AdoptPrefix"/>; takes nothing yet.
     /// </summary>
     /// <param name="tokens">All tokens of the sequence.</param>
-    /// <param name="root">0 for the cache that all share; a negative number for a cache of one's own.</param>
+    /// <param name="root">0 for the cache that all share; a negative number for a cache of one's own, or of those with the same adapter.</param>
     /// <param name="numUnreferenced">How many of the found blocks are counted in <see cref="NumAvailable"/> now.</param>
     /// <returns>Blocks found.</returns>
     public int FindPrefix(ReadOnlySpan<int> tokens, long root, out int numUnreferenced)
@@ -174,6 +174,15 @@ internal sealed class BlockManager
             table.ChainKey = _identities[table[index]];
             table.NumCommitted++;
         }
+    }
+
+    /// <summary>Gives back the blocks behind those that so many tokens need: room that was taken for drafts.</summary>
+    public void Trim(BlockTable table, int numTokens)
+    {
+        int keep = BlocksFor(numTokens);
+        Debug.Assert(keep >= table.NumCommitted, "drafts are never committed");
+        while (table.Count > keep)
+            LetGo(table.RemoveLast());
     }
 
     /// <summary>Gives the table's blocks back; cached ones stay findable until their pages are needed.</summary>

@@ -28,6 +28,8 @@ internal sealed class BlockTable
         _blocks[Count++] = block;
     }
 
+    public int RemoveLast() => _blocks[--Count];
+
     public void Clear()
     {
         Count = 0;

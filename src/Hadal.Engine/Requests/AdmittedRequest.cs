@@ -1,3 +1,5 @@
+using Hadal.Engine.Constraints;
+using Hadal.Engine.Embedding;
 using Hadal.Engine.Stopping;
 
 namespace Hadal.Engine.Requests;
@@ -19,5 +21,19 @@ internal sealed record AdmittedRequest
 
     public required Func<bool, ITextDecoder>? CreateDecoder { get; init; }
 
+    public required Func<ITokenConstraint>? CreateConstraint { get; init; }
+
     public required ulong Seed { get; init; }
+
+    public int Priority { get; init; }
+
+    public string Tenant { get; init; } = "";
+
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Number of the adapter, as the runner has them; 0 for none.</summary>
+    public int Adapter { get; init; }
+
+    /// <summary>Set where the prompt's hidden states are wanted instead of an answer.</summary>
+    public EmbeddingWish? Embedding { get; init; }
 }

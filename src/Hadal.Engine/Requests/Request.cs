@@ -1,4 +1,6 @@
 using System.Threading.Channels;
+using Hadal.Engine.Constraints;
+using Hadal.Engine.Embedding;
 using Hadal.Engine.Stopping;
 
 namespace Hadal.Engine.Requests;
@@ -9,8 +11,13 @@ internal sealed class Request
     // Never more than its tokens wait here, and those are bounded at admission: the loop never waits for a slow reader.
     private readonly Channel<GenerationEvent> _events = Channel.CreateUnbounded<GenerationEvent>(new() { SingleReader = true, SingleWriter = true });
 
-    public Request(AdmittedRequest admitted, long submittedTimestamp)
+    public Request(AdmittedRequest admitted, long submittedTimestamp, in RequestClock clock)
     {
+        Priority = admitted.Priority;
+        TenantName = admitted.Tenant;
+        Timeout = admitted.Timeout;
+        Deadline = admitted.Timeout is { } timeout ? clock.After(submittedTimestamp, timeout) : long.MaxValue;
+        AgedRank = submittedTimestamp + admitted.Priority * clock.AgeingTicks;
         Id = admitted.Id;
         PromptTokens = admitted.PromptTokens;
         Parameters = admitted.Parameters;
@@ -18,8 +25,11 @@ internal sealed class Request
         EndIds = admitted.EndIds;
         StopStrings = admitted.StopStrings;
         CreateDecoder = admitted.CreateDecoder;
+        CreateConstraint = admitted.CreateConstraint;
         Seed = admitted.Seed;
         SubmittedTimestamp = submittedTimestamp;
+        Adapter = admitted.Adapter;
+        Pool = admitted.Embedding is { } wish ? new HiddenPool(wish) : null;
         PromptLogProbs = Parameters.PromptLogProbs is null ? null : new TokenLogProb?[PromptTokens.Length];
         Sequences = new Sequence[Parameters.N];
         for (int i = 0; i < Sequences.Length; i++)
@@ -28,6 +38,30 @@ internal sealed class Request
     }
 
     public string Id { get; }
+
+    public int Priority { get; }
+
+    public string TenantName { get; }
+
+    public TimeSpan? Timeout { get; }
+
+    /// <summary>Timestamp at which its time is over.</summary>
+    public long Deadline { get; }
+
+    /// <summary>
+    /// Order among those that run: its time of arrival, moved by its class. A class is worth so much waiting, so the order of two never changes, and whoever
+    /// came long enough ago stands before all that come now.
+    /// </summary>
+    public long AgedRank { get; }
+
+    /// <summary>Its share's account; set when it is taken in.</summary>
+    public Scheduling.TenantShare? Share { get; set; }
+
+    /// <summary>Place among those that wait in the inbox' count; null once started or shed. Guarded by the inbox.</summary>
+    public LinkedListNode<Request>? QueuePlace { get; set; }
+
+    /// <summary>What the reader gets in place of a last event.</summary>
+    public Exception? DroppedBy { get; set; }
 
     public int[] PromptTokens { get; }
 
@@ -42,9 +76,17 @@ internal sealed class Request
 
     public Func<bool, ITextDecoder>? CreateDecoder { get; }
 
+    public Func<ITokenConstraint>? CreateConstraint { get; }
+
     public ulong Seed { get; }
 
     public long SubmittedTimestamp { get; }
+
+    /// <summary>Number of the adapter, as the runner has them; 0 for none.</summary>
+    public int Adapter { get; }
+
+    /// <summary>Where the prompt's hidden states go; null for a request that wants tokens.</summary>
+    public HiddenPool? Pool { get; }
 
     public Sequence[] Sequences { get; }
 
@@ -66,6 +108,11 @@ internal sealed class Request
     public int NumCachedTokens { get; set; }
 
     public int NumGeneratedTokens { get; set; }
+
+    /// <summary>Drafts that were verified, of all choices, and those of them that became tokens.</summary>
+    public int NumDraftedTokens { get; set; }
+
+    public int NumAcceptedTokens { get; set; }
 
     public int NumUnfinished { get; set; }
 

@@ -1,21 +1,27 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Hadal.Engine.Embedding;
 using Hadal.Engine.Stopping;
 
 namespace Hadal.Engine.Requests;
 
 /// <summary>Checks everything about a request before it may wait: what passes here can be served to its end. Thread-safe.</summary>
-internal sealed class RequestChecker(EngineOptions options, int vocabSize, int maxContextLen, int numBlocks, int blockSize)
+internal sealed class RequestChecker(EngineOptions options, int vocabSize, int maxContextLen, int numBlocks, int blockSize, IReadOnlyList<string> adapters)
 {
+    private const int MaxPriority = 1000;
+
     /// <exception cref="InvalidRequestException">Something is out of bounds; the message holds what was found and what is allowed.</exception>
     public AdmittedRequest Check(GenerationRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
         SamplingParams p = request.Sampling;
-        int[] prompt = CheckPrompt(request.PromptTokens);
+        int[] prompt = CheckPrompt("prompt", request.PromptTokens);
         CheckNumbers(p);
         CheckTokenIds("stop_token_ids", p.StopTokenIds);
         CheckLogitBias(p);
+        Within("priority", request.Priority, -MaxPriority, MaxPriority);
+        if (request.Timeout is { } timeout && (timeout <= TimeSpan.Zero || timeout > TimeSpan.FromDays(1)))
+            throw new InvalidRequestException("timeout", $"timeout is {timeout.TotalSeconds} s; it must be above 0 and at most a day.");
         return new()
         {
             Id = request.Id,
@@ -25,21 +31,66 @@ internal sealed class RequestChecker(EngineOptions options, int vocabSize, int m
             EndIds = p.IgnoreEos ? [.. p.StopTokenIds] : [.. options.EosTokenIds, .. p.StopTokenIds],
             StopStrings = CheckStopStrings(p.Stop),
             CreateDecoder = options.CreateDecoder,
+            Priority = request.Priority,
+            Tenant = request.Tenant,
+            Timeout = request.Timeout,
+            CreateConstraint = request.CreateConstraint,
+            Adapter = CheckAdapter(request.Adapter),
             Seed = p.Seed ?? MemoryMarshal.Read<ulong>(RandomNumberGenerator.GetBytes(sizeof(ulong))),
         };
     }
 
-    private int[] CheckPrompt(IReadOnlyList<int> prompt)
+    /// <param name="hiddenSize">Columns of the hidden states.</param>
+    public AdmittedRequest Check(EmbeddingRequest request, int hiddenSize)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        int[] prompt = CheckPrompt("input", request.Tokens);
+        int dimensions = request.Dimensions ?? hiddenSize;
+        Within("dimensions", dimensions, 1, hiddenSize);
+        Within("priority", request.Priority, -MaxPriority, MaxPriority);
+        var nothing = new SamplingParams { MaxTokens = 0 };
+        return new()
+        {
+            Id = request.Id,
+            PromptTokens = prompt,
+            Parameters = nothing,
+            MaxTokens = CheckLength(prompt.Length, nothing, "input"),
+            EndIds = [],
+            StopStrings = null,
+            CreateDecoder = null,
+            CreateConstraint = null,
+            Adapter = CheckAdapter(request.Adapter),
+            Priority = request.Priority,
+            Tenant = request.Tenant,
+            Seed = 0,
+            Embedding = new EmbeddingWish(request.Pooling, request.Normalize, dimensions),
+        };
+    }
+
+    private int CheckAdapter(string? name)
+    {
+        if (name is null)
+            return 0;
+        for (int i = 0; i < adapters.Count; i++)
+        {
+            if (adapters[i] == name)
+                return i + 1;
+        }
+
+        throw new InvalidRequestException("model", adapters.Count == 0 ? "This engine was started without LoRA adapters." : $"There is no LoRA adapter of that name; there are {string.Join(", ", adapters)}.");
+    }
+
+    private int[] CheckPrompt(string parameter, IReadOnlyList<int> prompt)
     {
         if (prompt.Count == 0)
-            throw new InvalidRequestException("prompt", "The prompt has no tokens. Send at least one.");
+            throw new InvalidRequestException(parameter, $"The {parameter} has no tokens. Send at least one.");
         if (prompt.Count > maxContextLen)
-            throw new InvalidRequestException("prompt", $"The prompt has {prompt.Count} tokens, but the context holds {maxContextLen}. Shorten it.");
+            throw new InvalidRequestException(parameter, $"The {parameter} has {prompt.Count} tokens, but the context holds {maxContextLen}. Shorten it.");
         int[] copy = [.. prompt];
         for (int i = 0; i < copy.Length; i++)
         {
             if ((uint)copy[i] >= (uint)vocabSize)
-                throw new InvalidRequestException("prompt", $"Token {i} of the prompt has id {copy[i]}, but the model's ids are 0 to {vocabSize - 1}.");
+                throw new InvalidRequestException(parameter, $"Token {i} of the {parameter} has id {copy[i]}, but the model's ids are 0 to {vocabSize - 1}.");
         }
 
         return copy;
@@ -66,7 +117,7 @@ internal sealed class RequestChecker(EngineOptions options, int vocabSize, int m
     }
 
     /// <summary>Tokens the answer may have. The last one of them is never computed, so it needs no place in a page.</summary>
-    private int CheckLength(int numPromptTokens, SamplingParams p)
+    private int CheckLength(int numPromptTokens, SamplingParams p, string prompt = "prompt")
     {
         int byContext = maxContextLen - numPromptTokens;
         if (p.MinTokens > byContext)
@@ -81,7 +132,7 @@ internal sealed class RequestChecker(EngineOptions options, int vocabSize, int m
         {
             long tokens = (long)numPromptTokens + Math.Max(must, 1) - 1;
             throw new InvalidRequestException(
-                byPages < 1 ? "prompt" : p.MaxTokens is null ? "min_tokens" : "max_tokens",
+                byPages < 1 ? prompt : p.MaxTokens is null ? "min_tokens" : "max_tokens",
                 $"A prompt of {numPromptTokens} tokens with up to {must} of answer needs {(tokens + blockSize - 1) / blockSize} KV pages of {blockSize} tokens, but there are {numBlocks} in all. Ask for less, or start the engine with more KV memory.");
         }
 

@@ -7,7 +7,9 @@ namespace Hadal.Engine.Sampling;
 /// Steps a runner that chooses tokens where the logits lie. Rows that the device cannot choose from (penalties, biases, bans, log-probabilities) are left
 /// for the caller to fetch; so are rows it found no token in, whose logits tell why.
 /// </summary>
-internal sealed class DeviceSampling(ISamplingRunner runner)
+/// <param name="runner">The device.</param>
+/// <param name="relaxed">As <see cref="SpeculationOptions.Relaxed"/>.</param>
+internal sealed class DeviceSampling(ISamplingRunner runner, float? relaxed = null)
 {
     private RowSampling[] _rows = new RowSampling[64];
     private int[] _tokens = new int[64];
@@ -26,8 +28,12 @@ internal sealed class DeviceSampling(ISamplingRunner runner)
         foreach (Sequence s in scheduled)
         {
             // Rows of prompt log-probabilities, and a prompt that is not at its end, choose nothing.
-            if (s.FirstLogitRow >= 0 && !s.CollectsPromptLogProbs && IsPlain(s))
-                rows[s.FirstLogitRow] = Row(s.Sampling);
+            if (s.FirstLogitRow < 0 || s.CollectsPromptLogProbs || !IsPlain(s))
+                continue;
+            // Behind a draft a constraint may begin, and a relaxed step looks at logits.
+            int numRows = s.Sampling.Constraint is null && relaxed is null ? 1 + s.NumScheduledDrafts : s.NumScheduledDrafts == 0 || relaxed is null ? 1 : 0;
+            for (int i = 0; i < numRows; i++)
+                rows[s.FirstLogitRow + i] = Row(s.Sampling, i);
         }
 
         runner.RunAndSample(batch, rows, _tokens.AsSpan(0, count));
@@ -43,10 +49,11 @@ internal sealed class DeviceSampling(ISamplingRunner runner)
 
     private static bool IsPlain(Sequence s) => !s.Sampling.ChangesLogits && s.Request.Parameters.LogProbs is null && s.Request.MaxTokens > 0;
 
-    private static RowSampling Row(SamplingState state)
+    /// <param name="ahead">Drafts that come before the token.</param>
+    private static RowSampling Row(SamplingState state, int ahead)
     {
         SamplingParams p = state.Parameters;
-        double uniform = p.Temperature == 0f ? 0 : Philox.NextDouble(state.Seed, (uint)state.NumGenerated, (uint)state.ChoiceIndex);
+        double uniform = p.Temperature == 0f ? 0 : Philox.NextDouble(state.Seed, (uint)(state.NumGenerated + ahead), (uint)state.ChoiceIndex);
         return new RowSampling(p.Temperature, p.TopK, p.TopP, p.MinP, uniform);
     }
 }

@@ -31,6 +31,9 @@ internal sealed class Sampler(int vocabSize)
     {
         if (state.ChangesLogits)
         {
+            // Before a ban can hide them: NaN and infinity end an answer wherever they stand.
+            if (state.Constraint is { IsActive: true } && !float.IsFinite(TensorPrimitives.Max(row)))
+                return Choose(row, state.Parameters, 0);
             row.CopyTo(_logits);
             state.Apply(_logits);
             row = _logits;
@@ -38,6 +41,42 @@ internal sealed class Sampler(int vocabSize)
 
         SamplingParams p = state.Parameters;
         return Choose(row, p, p.Temperature == 0f ? 0 : Philox.NextDouble(state.Seed, (uint)state.NumGenerated, (uint)state.ChoiceIndex));
+    }
+
+    /// <summary>
+    /// A guess at what <see cref="Sample"/> will choose when the sequence is <paramref name="ahead"/> tokens longer, from a drafter's logits: the same
+    /// transforms and the same random number, so that where the drafter's distribution is the model's the tokens are the same.
+    /// Penalties count the tokens there are. -1 where the row is not finite.
+    /// </summary>
+    public int SampleDraft(ReadOnlySpan<float> row, SamplingState state, int ahead)
+    {
+        if (state.ChangesLogits)
+        {
+            row.CopyTo(_logits);
+            state.Apply(_logits);
+            row = _logits;
+        }
+
+        SamplingParams p = state.Parameters;
+        float max = TensorPrimitives.Max(row);
+        if (!float.IsFinite(max))
+            return -1;
+        return p.Temperature == 0f
+            ? LogitMath.FirstIndexOf(row, max)
+            : Draw(row, max, p, Philox.NextDouble(state.Seed, (uint)(state.NumGenerated + ahead), (uint)state.ChoiceIndex));
+    }
+
+    /// <summary>Whether a token's probability, after biases, penalties and bans and before temperature, is at least this share of the most likely token's.</summary>
+    public bool IsNearBest(ReadOnlySpan<float> row, SamplingState state, int token, float share)
+    {
+        if (state.ChangesLogits)
+        {
+            row.CopyTo(_logits);
+            state.Apply(_logits);
+            row = _logits;
+        }
+
+        return row[token] >= TensorPrimitives.Max(row) + MathF.Log(share);
     }
 
     /// <summary>As <see cref="Sample"/>, from logits that nothing changes and with the random number given.</summary>

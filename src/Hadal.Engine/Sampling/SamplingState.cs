@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hadal.Engine.Constraints;
 
 namespace Hadal.Engine.Sampling;
 
@@ -18,8 +19,10 @@ internal sealed class SamplingState
     /// <param name="choiceIndex">Which of the n answers.</param>
     /// <param name="endIds">Ids that end the text.</param>
     /// <param name="promptTokens">For the repetition penalty.</param>
-    public SamplingState(SamplingParams parameters, ulong seed, int choiceIndex, int[] endIds, ReadOnlySpan<int> promptTokens)
+    /// <param name="constraint">This choice's own; null for none.</param>
+    public SamplingState(SamplingParams parameters, ulong seed, int choiceIndex, int[] endIds, ReadOnlySpan<int> promptTokens, ITokenConstraint? constraint = null)
     {
+        Constraint = constraint;
         Parameters = parameters;
         Seed = seed;
         ChoiceIndex = choiceIndex;
@@ -43,23 +46,27 @@ internal sealed class SamplingState
 
     public int ChoiceIndex { get; }
 
+    /// <summary>What may come next; it has accepted every token that <see cref="Add"/> was given.</summary>
+    public ITokenConstraint? Constraint { get; }
+
     /// <summary>Tokens of the answer so far.</summary>
     public int NumGenerated { get; private set; }
 
     public bool MayEnd => NumGenerated >= Parameters.MinTokens;
 
-    public bool ChangesLogits => _hasPenalties || _biasIds.Length > 0 || (_endIds.Length > 0 && !MayEnd);
+    public bool ChangesLogits => _hasPenalties || _biasIds.Length > 0 || (_endIds.Length > 0 && !MayEnd) || Constraint is { IsActive: true };
 
     public bool IsEnd(int token) => _endIds.AsSpan().Contains(token);
 
     public void Add(int token)
     {
+        Constraint?.Accept(token);
         NumGenerated++;
         if (_seen is not null)
             CollectionsMarshal.GetValueRefOrAddDefault(_seen, token, out _)++;
     }
 
-    /// <summary>Bias, then penalties, then the ban on ends: each on the result of the one before.</summary>
+    /// <summary>Bias, then penalties, then the bans, of ends and by the constraint: each on the result of the one before.</summary>
     public void Apply(Span<float> logits)
     {
         for (int i = 0; i < _biasIds.Length; i++)
@@ -75,6 +82,8 @@ internal sealed class SamplingState
             }
         }
 
+        if (Constraint is { IsActive: true })
+            TokenMask.Apply(Constraint.Mask(), logits);
         if (MayEnd)
             return;
         foreach (int id in _endIds)

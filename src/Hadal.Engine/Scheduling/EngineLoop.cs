@@ -1,12 +1,14 @@
 using Hadal.Engine.Paging;
 using Hadal.Engine.Requests;
 using Hadal.Engine.Sampling;
+using Hadal.Engine.Speculation;
 using Hadal.Graph.Execution;
+using Hadal.Numerics;
 
 namespace Hadal.Engine.Scheduling;
 
 /// <summary>The engine's step: schedule, run, update. Everything here happens on one thread, whoever's it is; callers reach it through the <see cref="Inbox"/>.</summary>
-internal sealed class EngineLoop : IDisposable
+internal sealed partial class EngineLoop : IDisposable
 {
     private readonly IModelRunner _runner;
     private readonly DeviceSampling? _onDevice;
@@ -17,9 +19,11 @@ internal sealed class EngineLoop : IDisposable
     private readonly BlockManager _blocks;
     private readonly Scheduler _scheduler;
     private readonly Sampler _sampler;
+    private readonly Speculator? _speculator;
     private readonly StepBatch _batch;
     private readonly List<Request> _arrivals = [];
     private readonly List<Request> _cancellations = [];
+    private readonly List<Request> _shed = [];
     private readonly HashSet<Request> _requests = [];
     private long _lastOrder;
 
@@ -32,11 +36,12 @@ internal sealed class EngineLoop : IDisposable
     private long _numFinished;
     private long _numCancelled;
     private long _numFailed;
+    private long _numDropped;
 
     public EngineLoop(IModelRunner runner, EngineOptions options, Inbox inbox)
     {
         _runner = runner;
-        _onDevice = runner is ISamplingRunner sampling ? new DeviceSampling(sampling) : null;
+        _onDevice = runner is ISamplingRunner sampling ? new DeviceSampling(sampling, options.Speculation?.Relaxed) : null;
         _options = options;
         _inbox = inbox;
         _time = options.TimeProvider;
@@ -45,6 +50,7 @@ internal sealed class EngineLoop : IDisposable
         _scheduler = new Scheduler(options, _blocks);
         _sampler = new Sampler(runner.VocabSize);
         _batch = new StepBatch(runner.BlockSize);
+        _speculator = options.Speculation is { } speculation ? new Speculator(runner, options, speculation, _blocks, _sampler) : null;
     }
 
     internal BlockManager Blocks => _blocks;
@@ -55,8 +61,15 @@ internal sealed class EngineLoop : IDisposable
         TakeIn();
         if (!_scheduler.Schedule())
             return false;
+        long start = _time.GetTimestamp();
         if (TryRun(out ReadOnlySpan<float> logits))
-            Update(logits);
+        {
+            Update(_scheduler.Scheduled, logits);
+            // Tokens are on their way before the next ones are guessed.
+            _speculator?.Draft(_scheduler.Scheduled, _time.GetTimestamp() - start);
+        }
+
+        _inbox.NumFreePlaces = _scheduler.NumFreePlaces;
         return true;
     }
 
@@ -93,26 +106,38 @@ internal sealed class EngineLoop : IDisposable
         RequestsFinished = Volatile.Read(ref _numFinished),
         RequestsCancelled = Volatile.Read(ref _numCancelled),
         RequestsFailed = Volatile.Read(ref _numFailed),
+        RequestsDropped = Volatile.Read(ref _numDropped),
+        Speculation = _speculator?.GetStats(),
         StepSeconds = Volatile.Read(ref _stepTicks) / (double)_time.TimestampFrequency,
     };
 
-    public void Dispose() => _batch.Dispose();
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _speculator?.Dispose();
+    }
 
     /// <summary>Cancellations take effect here, so their pages are free before the next step is scheduled.</summary>
     private void TakeIn()
     {
-        _inbox.Take(_arrivals, _cancellations);
+        _inbox.Take(_arrivals, _cancellations, _shed);
         foreach (Request request in _arrivals)
         {
             request.Order = ++_lastOrder;
             _requests.Add(request);
+            _scheduler.Join(request);
+            NoteDeadline(request);
             _scheduler.Enqueue(request.Sequences[0]);
         }
 
         foreach (Request request in _cancellations)
             FinishRequest(request, FinishReason.Cancelled, error: null);
+        DropShed();
+        DropOverdue();
         _arrivals.Clear();
         _cancellations.Clear();
+        _shed.Clear();
+        _inbox.NumFreePlaces = _scheduler.NumFreePlaces;
     }
 
     private bool TryRun(out ReadOnlySpan<float> logits)
@@ -121,24 +146,13 @@ internal sealed class EngineLoop : IDisposable
         NoteStarts(start);
         try
         {
-            _scheduler.Fill(_batch);
-            if (_onDevice is not null)
-            {
-                _onDevice.Run(_batch, _scheduler.Scheduled);
-                logits = default;
-            }
-            else
-            {
-                logits = _runner.Run(_batch);
-                ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, _batch.NumLogitRows * _runner.VocabSize, nameof(logits));
-            }
+            logits = Run(_scheduler.Scheduled);
         }
         catch (Exception e)
         {
-            // The edge of a step: whatever the runner met, these requests end with it and the engine goes on with the others.
+            // The edge of a step: whatever the runner met, who caused it ends with it and the engine goes on with the others.
             EngineLog.StepFailed(_options.Logger, e, _scheduler.NumScheduled, _batch.NumTokens);
-            foreach (Sequence s in _scheduler.Scheduled)
-                FinishRequest(s.Request, FinishReason.Error, $"The model step failed: {e.Message}");
+            RunApart(e);
             logits = default;
             return false;
         }
@@ -150,19 +164,31 @@ internal sealed class EngineLoop : IDisposable
         return true;
     }
 
-    private void Update(ReadOnlySpan<float> logits)
+    private ReadOnlySpan<float> Run(ReadOnlySpan<Sequence> sequences)
     {
-        int vocabSize = _runner.VocabSize;
-        foreach (Sequence s in _scheduler.Scheduled)
+        _scheduler.Fill(_batch, sequences);
+        if (_onDevice is not null)
         {
-            int numRows = s.FirstLogitRow < 0 ? 0 : s.CollectsPromptLogProbs ? s.NumScheduledTokens : 1;
+            _onDevice.Run(_batch, sequences);
+            return default;
+        }
+
+        ReadOnlySpan<float> logits = _runner.Run(_batch);
+        if (logits.Length != _batch.NumLogitRows * _runner.VocabSize)
+            throw new HadalException($"The runner gave {logits.Length} logits; {_batch.NumLogitRows} rows of {_runner.VocabSize} were expected.");
+        return logits;
+    }
+
+    private void Update(ReadOnlySpan<Sequence> sequences, ReadOnlySpan<float> logits)
+    {
+        foreach (Sequence s in sequences)
+        {
             try
             {
-                int chosen = -1;
-                ReadOnlySpan<float> rows = default;
-                if (numRows > 0 && (_onDevice is null || !_onDevice.TryGetToken(s.FirstLogitRow + numRows - 1, out chosen)))
-                    rows = _onDevice is null ? logits.Slice(s.FirstLogitRow * vocabSize, numRows * vocabSize) : _onDevice.FetchLogits(s.FirstLogitRow, numRows);
-                Advance(s, rows, vocabSize, chosen);
+                if (s.Request.Pool is { } pool)
+                    AdvanceEmbedding(s, pool);
+                else
+                    Advance(s, logits);
             }
             catch (Exception e)
             {
@@ -173,13 +199,18 @@ internal sealed class EngineLoop : IDisposable
         }
     }
 
-    /// <param name="chosen">The token, where the device chose it; then there are no rows.</param>
-    private void Advance(Sequence s, ReadOnlySpan<float> rows, int vocabSize, int chosen)
+    private void Advance(Sequence s, ReadOnlySpan<float> logits)
     {
         Request request = s.Request;
+        int row = s.FirstLogitRow;
         if (s.CollectsPromptLogProbs)
-            CollectPromptLogProbs(s, rows, vocabSize);
-        _scheduler.MarkComputed(s);
+        {
+            CollectPromptLogProbs(s, Rows(logits, row, s.NumScheduledTokens), _runner.VocabSize);
+            row += s.NumScheduledTokens - 1;
+        }
+
+        int numDrafts = s.NumScheduledDrafts;
+        _scheduler.MarkComputed(s, s.NumScheduledTokens - numDrafts);
         if (s.NumPendingTokens > 0)
             return;
         ReleaseSiblings(request);
@@ -189,19 +220,49 @@ internal sealed class EngineLoop : IDisposable
             return;
         }
 
-        int token = chosen;
-        TokenLogProb? logProb = null;
-        if (token < 0)
+        // Each row chooses as it would if its token had come in a step of its own. As long as that is the draft, the row behind it is the next one's too.
+        s.NoteDrafted(numDrafts);
+        int numAccepted = 0;
+        bool isDraft;
+        do
         {
-            ReadOnlySpan<float> row = rows[^vocabSize..];
-            token = _sampler.Sample(row, s.Sampling);
-            logProb = request.Parameters.LogProbs is { } numTop ? _sampler.LogProbs(row, token, numTop) : null;
-        }
+            if (numAccepted > 0)
+                _scheduler.MarkComputed(s, 1);
+            int draft = numAccepted < numDrafts ? s.DraftAt(0) : -1;
+            int token = Choose(s, logits, row + numAccepted, draft, out TokenLogProb? logProb);
+            isDraft = token == draft;
+            if (isDraft)
+            {
+                numAccepted++;
+                s.NoteAccepted();
+            }
 
-        s.Append(token);
-        NoteToken(s);
-        EmitToken(s, token, logProb);
+            s.Append(token);
+            NoteToken(s);
+            EmitToken(s, token, logProb);
+        }
+        while (isDraft && s.State != SequenceState.Finished);
+
+        if (numDrafts > 0)
+            _speculator!.NoteVerified(s.Draft, numDrafts, numAccepted);
     }
+
+    private int Choose(Sequence s, ReadOnlySpan<float> logits, int row, int draft, out TokenLogProb? logProb)
+    {
+        logProb = null;
+        if (_onDevice is not null && _onDevice.TryGetToken(row, out int token))
+            return token;
+        ReadOnlySpan<float> values = Rows(logits, row, 1);
+        token = _sampler.Sample(values, s.Sampling);
+        if (draft >= 0 && token != draft && _speculator!.Relaxed is { } share && _sampler.IsNearBest(values, s.Sampling, draft, share))
+            token = draft;
+        if (s.Request.Parameters.LogProbs is { } numTop)
+            logProb = _sampler.LogProbs(values, token, numTop);
+        return token;
+    }
+
+    private ReadOnlySpan<float> Rows(ReadOnlySpan<float> logits, int first, int count)
+        => _onDevice is null ? logits.Slice(first * _runner.VocabSize, count * _runner.VocabSize) : _onDevice.FetchLogits(first, count);
 
     private void EmitToken(Sequence s, int token, TokenLogProb? logProb)
     {
@@ -212,6 +273,9 @@ internal sealed class EngineLoop : IDisposable
             reason = FinishReason.Stop; // the token ends the text and is no part of it
         else if (s.Decoder is not null)
             text = Filter(s, s.Decoder.Append(token), mayEnd);
+        // Where nothing may follow, the text ends with this token in it, whatever min_tokens says.
+        if (reason is null && s.Sampling.Constraint is { IsComplete: true })
+            reason = FinishReason.Stop;
         if (reason is null && s.StopFilter?.Found is null && s.NumGeneratedTokens >= s.Request.MaxTokens)
             reason = FinishReason.Length;
         if (reason is not null && s.Decoder is not null)
@@ -268,7 +332,7 @@ internal sealed class EngineLoop : IDisposable
                 continue;
             request.HasStarted = true;
             request.NumCachedTokens = s.NumComputedTokens;
-            _inbox.Unqueue();
+            _inbox.Unqueue(request);
             _numPromptTokens += request.PromptTokens.Length;
             _numCachedTokens += request.NumCachedTokens;
             _observer?.OnStarted(_time.GetElapsedTime(request.SubmittedTimestamp, now), request.PromptTokens.Length, request.NumCachedTokens);
@@ -298,12 +362,13 @@ internal sealed class EngineLoop : IDisposable
     }
 
     /// <summary>Ends a choice, once: frees its pages and sends its last event; with the last choice the request ends.</summary>
-    private void Finish(Sequence s, FinishReason reason, int token = -1, string text = "", TokenLogProb? logProb = null, string? stopString = null, string? error = null)
+    private void Finish(Sequence s, FinishReason reason, int token = -1, string text = "", TokenLogProb? logProb = null, string? stopString = null, string? error = null, float[]? embedding = null)
     {
         if (s.State == SequenceState.Finished)
             return;
         _scheduler.Remove(s);
-        Emit(s, token, text, logProb, reason, stopString, error);
+        if (reason != FinishReason.Dropped)
+            Emit(s, token, text, logProb, reason, stopString, error, embedding);
         Request request = s.Request;
         request.Outcome = request.Outcome > reason ? request.Outcome : reason;
         if (--request.NumUnfinished > 0)
@@ -320,21 +385,28 @@ internal sealed class EngineLoop : IDisposable
     private void EndRequest(Request request)
     {
         _requests.Remove(request);
+        _scheduler.Leave(request);
         if (!request.HasStarted)
-            _inbox.Unqueue();
+            _inbox.Unqueue(request);
         if (request.Outcome == FinishReason.Error)
             _numFailed++;
         else if (request.Outcome == FinishReason.Cancelled)
             _numCancelled++;
+        else if (request.Outcome == FinishReason.Dropped)
+            _numDropped++;
         else
             _numFinished++;
-        request.Writer.TryComplete();
-        var usage = new TokenUsage(request.PromptTokens.Length, request.NumGeneratedTokens, request.NumCachedTokens);
+        request.Writer.TryComplete(request.DroppedBy);
+        var usage = new TokenUsage(request.PromptTokens.Length, request.NumGeneratedTokens, request.NumCachedTokens)
+        {
+            AcceptedPredictionTokens = request.NumAcceptedTokens,
+            RejectedPredictionTokens = request.NumDraftedTokens - request.NumAcceptedTokens,
+        };
         _observer?.OnFinished(request.Outcome, usage, _time.GetElapsedTime(request.SubmittedTimestamp));
         EngineLog.RequestFinished(_options.Logger, request.Id, request.Outcome, usage.PromptTokens, usage.CachedTokens, usage.CompletionTokens);
     }
 
-    private static void Emit(Sequence s, int token, string text, TokenLogProb? logProb, FinishReason? reason = null, string? stopString = null, string? error = null)
+    private static void Emit(Sequence s, int token, string text, TokenLogProb? logProb, FinishReason? reason = null, string? stopString = null, string? error = null, float[]? embedding = null)
     {
         Request request = s.Request;
         request.Writer.TryWrite(new GenerationEvent
@@ -347,7 +419,12 @@ internal sealed class EngineLoop : IDisposable
             FinishReason = reason,
             StopString = stopString,
             Error = error,
-            Usage = new TokenUsage(request.PromptTokens.Length, s.NumGeneratedTokens, request.NumCachedTokens),
+            Embedding = embedding,
+            Usage = new TokenUsage(request.PromptTokens.Length, s.NumGeneratedTokens, request.NumCachedTokens)
+            {
+                AcceptedPredictionTokens = s.Draft.NumAccepted,
+                RejectedPredictionTokens = s.Draft.NumDrafted - s.Draft.NumAccepted,
+            },
         });
         request.HasEmitted = true;
     }

@@ -28,6 +28,7 @@ internal sealed class SequenceQueue
             _last = sequence;
         else
             after.Previous = sequence;
+        sequence.Queue = this;
         Count++;
     }
 
@@ -42,6 +43,7 @@ internal sealed class SequenceQueue
         else
             sequence.Next.Previous = sequence.Previous;
         sequence.Previous = sequence.Next = null;
+        sequence.Queue = null;
         Count--;
     }
 }

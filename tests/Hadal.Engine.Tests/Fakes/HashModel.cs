@@ -5,6 +5,8 @@ internal static class HashModel
 {
     public const ulong Start = 0x9E3779B97F4A7C15;
 
+    public const int AdapterStride = 100_000;
+
     public static ulong Mix(ulong hash, int token, int position)
     {
         hash ^= ((ulong)(uint)token << 32) | (uint)position;
@@ -22,23 +24,23 @@ internal static class HashModel
         }
     }
 
-    public static float[] LogitsAfter(ReadOnlySpan<int> tokens, int vocabSize)
+    public static float[] LogitsAfter(ReadOnlySpan<int> tokens, int vocabSize, int adapter = 0)
     {
         ulong hash = Start;
         for (int i = 0; i < tokens.Length; i++)
-            hash = Mix(hash, tokens[i], i);
+            hash = Mix(hash, tokens[i], i + (AdapterStride * adapter));
         var row = new float[vocabSize];
         Logits(hash, row);
         return row;
     }
 
     /// <summary>The greedy answer, without engine, pages or sampler.</summary>
-    public static int[] Greedy(IReadOnlyList<int> prompt, int numTokens, int vocabSize)
+    public static int[] Greedy(IReadOnlyList<int> prompt, int numTokens, int vocabSize, int adapter = 0)
     {
         List<int> tokens = [.. prompt];
         for (int i = 0; i < numTokens; i++)
         {
-            float[] row = LogitsAfter(tokens.ToArray(), vocabSize);
+            float[] row = LogitsAfter(tokens.ToArray(), vocabSize, adapter);
             int best = 0;
             for (int v = 1; v < vocabSize; v++)
                 best = row[v] > row[best] ? v : best;
