@@ -1,12 +1,19 @@
 using System.Net;
 using Hadal.Numerics;
+using Hadal.Server.Access;
 using Hadal.Server.Endpoints;
 using Hadal.Server.Generation;
 using Hadal.Server.Http;
+using Hadal.Server.InProcess;
+using Hadal.Server.Responses;
 using Hadal.Server.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -25,25 +32,53 @@ public static class HadalServer
     /// <exception cref="HadalException">No model, a name served twice, or an option out of range.</exception>
     public static WebApplication Build(HadalServerOptions options, IReadOnlyList<ServedModel> models, ILoggerFactory loggerFactory)
     {
+        ArgumentNullException.ThrowIfNull(models);
+        return Build(options, [.. models.Select(ModelSource.Of)], loggerFactory);
+    }
+
+    /// <summary>As the other, of models that are loaded when they are first asked for. What was loaded is unloaded when the application is disposed.</summary>
+    /// <exception cref="HadalException">No model, a name served twice, or an option out of range.</exception>
+    public static WebApplication Build(HadalServerOptions options, IReadOnlyList<ModelSource> models, ILoggerFactory loggerFactory)
+        => Build(options, models, loggerFactory, overSocket: true);
+
+    /// <summary>The same application without a socket: for a runner of files, or a host that has its own way in. Starts it; disposing the result ends it.</summary>
+    /// <exception cref="HadalException">No model, a name served twice, or an option out of range.</exception>
+    public static Task<InProcessApi> StartInProcessAsync(HadalServerOptions options, IReadOnlyList<ServedModel> models, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(models);
+        return InProcessApi.StartAsync(Build(options with { IsInProcess = true }, [.. models.Select(ModelSource.Of)], loggerFactory, overSocket: false), cancellationToken);
+    }
+
+    private static WebApplication Build(HadalServerOptions options, IReadOnlyList<ModelSource> models, ILoggerFactory loggerFactory, bool overSocket)
+    {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(models);
         ArgumentNullException.ThrowIfNull(loggerFactory);
-        Validate(options);
+        OptionChecks.Check(options);
+        var logger = loggerFactory.CreateLogger(typeof(HadalServer).FullName!);
+        var certificate = options.TlsCertPath is { } path ? new Certificate(path, options.TlsKeyPath!, logger) : null;
 
         // Empty, not slim: what this server does is decided by its options alone, never by an appsettings.json or ASPNETCORE_ variable that lies about.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "hadal" });
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, options));
+        if (!overSocket)
+            builder.Services.AddSingleton<IServer, InProcessServer>();
+        else
+            builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, options, certificate));
+        if (overSocket && certificate is not null)
+            builder.WebHost.UseKestrelHttpsConfiguration();
 
         var services = builder.Services;
         services.AddRoutingCore();
         services.AddLogging();
-        services.Replace(ServiceDescriptor.Singleton(loggerFactory));
+        services.Replace(ServiceDescriptor.Singleton<ILoggerFactory>(new QuietLoggers(loggerFactory)));
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + TimeSpan.FromSeconds(5));
 
-        var registry = new ModelRegistry(models);
+        var registry = new ModelRegistry(models, options, logger);
         var metrics = new ServerMetrics(registry);
         services.AddSingleton(options);
-        services.AddSingleton(registry);
+        services.AddSingleton(_ => registry); // by a factory, so that it is disposed with the application
+        services.AddSingleton<Gatekeeper>();
         services.AddSingleton(_ => metrics);
         services.AddSingleton<ServerLifecycle>();
         services.AddHostedService(provider => provider.GetRequiredService<ServerLifecycle>());
@@ -59,65 +94,61 @@ public static class HadalServer
         app.UseMiddleware<ApiMiddleware>();
         app.UseRouting();
         Map(app);
-        app.Lifetime.ApplicationStarted.Register(() => LogListening(app, options, registry));
+        if (overSocket)
+            app.Lifetime.ApplicationStarted.Register(() => LogListening(app, options, registry));
         return app;
     }
 
     private static void Map(WebApplication app)
     {
         var services = app.Services;
-        var registry = services.GetRequiredService<ModelRegistry>();
+        var lifecycle = services.GetRequiredService<ServerLifecycle>();
         var options = services.GetRequiredService<HadalServerOptions>();
-        var pipeline = services.GetRequiredService<GenerationPipeline>();
-
-        app.MapPost("/v1/chat/completions", new ChatCompletionsEndpoint(registry, options, pipeline).InvokeAsync);
-        app.MapPost("/v1/completions", new CompletionsEndpoint(registry, options, pipeline).InvokeAsync);
-        var models = new ModelsEndpoint(registry);
-        app.MapGet("/v1/models", models.ListAsync);
-
-        // Catch-all: ids of the form owner/name have slashes.
-        app.MapGet("/v1/models/{**id}", models.GetAsync);
-        app.MapPost("/tokenize", new TokenizeEndpoint(registry).InvokeAsync);
-        app.MapPost("/detokenize", new DetokenizeEndpoint(registry).InvokeAsync);
-        app.MapGet("/health", new HealthEndpoint(services.GetRequiredService<ServerLifecycle>()).InvokeAsync);
+        var parts = new ServerParts(
+            services.GetRequiredService<ModelRegistry>(), options, services.GetRequiredService<GenerationPipeline>(), lifecycle, services.GetRequiredService<ServerMetrics>(),
+            new ResponseStore(options.MaxStoredResponses, options.MaxStoredResponseBytes));
+        foreach (var route in ApiRoute.All)
+            app.MapMethods(route.Pattern, [route.Method], route.Create(parts));
+        app.MapGet("/health", new HealthEndpoint(lifecycle, parts.Models).InvokeAsync);
         app.MapGet("/version", VersionEndpoint.InvokeAsync);
-        app.MapPrometheusScrapingEndpoint("/metrics");
+        app.MapGet("/openapi.json", OpenApiEndpoint.InvokeAsync);
+
+        // The exporter's own route answers any method.
+        app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
     }
 
-    private static void Configure(KestrelServerOptions kestrel, HadalServerOptions options)
+    private static void Configure(KestrelServerOptions kestrel, HadalServerOptions options, Certificate? certificate)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes;
+        kestrel.Limits.MaxRequestHeadersTotalSize = options.MaxHeaderBytes;
+        kestrel.Limits.RequestHeadersTimeout = options.HeaderTimeout;
+        kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(options.MinBodyBytesPerSecond, TimeSpan.FromSeconds(5));
         if (options.Host is "*" or "0.0.0.0" or "::")
-            kestrel.ListenAnyIP(options.Port);
+            kestrel.ListenAnyIP(options.Port, Secure);
         else if (IPAddress.TryParse(options.Host, out var address))
-            kestrel.Listen(address, options.Port);
+            kestrel.Listen(address, options.Port, Secure);
         else
-            kestrel.ListenLocalhost(options.Port);
-    }
+            kestrel.ListenLocalhost(options.Port, Secure);
 
-    private static void Validate(HadalServerOptions options)
-    {
-        if (options.Host is not ("*" or "localhost") && !IPAddress.TryParse(options.Host, out _))
-            throw new HadalException($"Host is '{options.Host}'; an IP address, localhost or * is expected.");
-        if (options.Port is < 0 or > 65535)
-            throw new HadalException($"Port is {options.Port}; 0 (any free one) to 65535 is expected.");
-        if (options.Host == "localhost" && options.Port == 0)
-            throw new HadalException("Port 0 needs an IP address as Host: localhost is two addresses, which would get different ports.");
-        if (options.MaxBodyBytes < 1 || options.MaxN < 1 || options.DrainTimeout < TimeSpan.Zero)
-            throw new HadalException($"MaxBodyBytes is {options.MaxBodyBytes}, MaxN is {options.MaxN}, DrainTimeout is {options.DrainTimeout}; the first two must be at least 1, the last not negative.");
-        if (options.ApiKeys.Any(string.IsNullOrWhiteSpace))
-            throw new HadalException("One of the API keys is empty, which would let everybody in.");
+        void Secure(ListenOptions listen)
+        {
+            if (certificate is not null)
+                listen.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificateSelector = (_, _) => certificate.Current });
+        }
     }
 
     private static void LogListening(WebApplication app, HadalServerOptions options, ModelRegistry registry)
     {
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(HadalServer).FullName!);
         string urls = string.Join(", ", app.Urls);
-        string models = string.Join(", ", registry.Models.Select(model => model.Id));
+        string models = string.Join(", ", registry.Sources.Select(source => source.Id));
         Log.Listening(logger, urls, models);
-        bool isLoopback = options.Host == "localhost" || IPAddress.TryParse(options.Host, out var address) && IPAddress.IsLoopback(address);
-        if (!isLoopback && options.ApiKeys.Count == 0)
+        if (options.HasKeys)
+            return;
+        if (Gatekeeper.IsLoopback(options.Host))
+            Log.LoopbackOnly(logger);
+        else
             Log.OpenToAll(logger, options.Host);
     }
 }

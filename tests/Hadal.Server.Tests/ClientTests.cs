@@ -73,11 +73,11 @@ public sealed class ClientTests
 
         var exception = await Assert.ThrowsAsync<ClientResultException>(() => Client(server).CompleteChatAsync(
             [new UserChatMessage("hi")],
-            new ChatCompletionOptions { ResponseFormat = ChatResponseFormat.CreateJsonObjectFormat() },
+            new ChatCompletionOptions { ResponseFormat = ChatResponseFormat.CreateJsonSchemaFormat("n", BinaryData.FromString("""{"not":{}}""")) },
             TestContext.Current.CancellationToken));
 
         Assert.Equal(400, exception.Status);
-        Assert.Contains("not supported yet", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("not supported", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -45,8 +45,8 @@ public sealed class ErrorTests
             ("logit_bias.7", Chat("\"logit_bias\":{\"7\":101}")),
             ("top_logprobs", Chat("\"top_logprobs\":5")), ("top_logprobs", Chat("\"logprobs\":true,\"top_logprobs\":21")), ("logprobs", Chat("\"logprobs\":5")),
             ("stream", Chat("\"stream\":\"yes\"")), ("stream_options", Chat("\"stream_options\":{}")), ("stream_options.include_usage", Chat("\"stream\":true,\"stream_options\":{\"include_usage\":1}")),
-            ("response_format", Chat("\"response_format\":{\"type\":\"json_object\"}")), ("response_format", Chat("\"response_format\":{\"type\":\"json_schema\"}")), ("response_format", Chat("\"response_format\":\"json\"")),
-            ("tools", Chat("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]")), ("tool_choice", Chat("\"tool_choice\":\"required\"")), ("functions", Chat("\"functions\":[{}]")), ("guided_json", Chat("\"guided_json\":{}")),
+            ("response_format.type", Chat("\"response_format\":{\"type\":\"xml\"}")), ("response_format.json_schema", Chat("\"response_format\":{\"type\":\"json_schema\"}")), ("response_format", Chat("\"response_format\":\"json\"")),
+            ("tools", Chat("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]")), ("tool_choice", Chat("\"tool_choice\":\"required\"")), ("functions", Chat("\"functions\":[{}]")), ("guided_json", Chat("\"guided_json\":7")),
             ("modalities", Chat("\"modalities\":[\"audio\"]")), ("chat_template_kwargs", Chat("\"chat_template_kwargs\":{\"messages\":[]}")), ("chat_template_kwargs", Chat("\"chat_template_kwargs\":1")),
             ("continue_final_message", Chat("\"continue_final_message\":true")), ("continue_final_message", Chat("\"continue_final_message\":true,\"add_generation_prompt\":true")),
         ];

@@ -18,7 +18,7 @@ public sealed class GenerationTests
             "{" + User + "," + """
             "temperature":0.25,"top_p":0.5,"top_k":40,"min_p":0.125,"repetition_penalty":1.5,"presence_penalty":-1,"frequency_penalty":2,
             "logit_bias":{"7":-100,"8":1.5},"seed":-1,"max_tokens":5,"max_completion_tokens":6,"min_tokens":2,"stop":["a","b"],"stop_token_ids":[9],
-            "ignore_eos":true,"n":2,"user":"ignored","metadata":{"ignored":true},"store":false,"tools":[],"tool_choice":"auto","response_format":{"type":"text"},"unknown":[1]}
+            "ignore_eos":true,"n":2,"user":"ignored","metadata":{"ignored":"true"},"store":false,"tools":[],"tool_choice":"auto","response_format":{"type":"text"},"unknown":[1]}
             """);
 
         Assert.Equal(200, status);

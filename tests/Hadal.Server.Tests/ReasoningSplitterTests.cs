@@ -1,5 +1,5 @@
 using FsCheck.Xunit;
-using Hadal.Server.Generation;
+using Hadal.Formats.Chat.Reasoning;
 
 namespace Hadal.Server.Tests;
 

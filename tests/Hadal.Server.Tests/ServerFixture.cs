@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Hadal.Formats.Chat.Reasoning;
 using Hadal.Formats.Config;
 using Hadal.Server.Tests.Fakes;
 using Microsoft.AspNetCore.Builder;
@@ -25,17 +26,28 @@ internal sealed class ServerFixture : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public static async Task<ServerFixture> StartAsync(ServedModel model, Func<HadalServerOptions, HadalServerOptions>? configure = null, ILoggerFactory? loggers = null)
+    public static Task<ServerFixture> StartAsync(ServedModel model, Func<HadalServerOptions, HadalServerOptions>? configure = null, ILoggerFactory? loggers = null)
+        => StartAsync([model], configure, loggers);
+
+    public static async Task<ServerFixture> StartAsync(ServedModel[] models, Func<HadalServerOptions, HadalServerOptions>? configure = null, ILoggerFactory? loggers = null)
     {
         var options = new HadalServerOptions { Port = 0, DrainTimeout = TimeSpan.FromMilliseconds(200) };
-        var app = HadalServer.Build(configure?.Invoke(options) ?? options, [model], loggers ?? NullLoggerFactory.Instance);
+        var app = HadalServer.Build(configure?.Invoke(options) ?? options, models, loggers ?? NullLoggerFactory.Instance);
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        return new ServerFixture(app);
+    }
+
+    public static async Task<ServerFixture> StartAsync(IReadOnlyList<ModelSource> models, Func<HadalServerOptions, HadalServerOptions>? configure = null, ILoggerFactory? loggers = null)
+    {
+        var options = new HadalServerOptions { Port = 0, DrainTimeout = TimeSpan.FromMilliseconds(200) };
+        var app = HadalServer.Build(configure?.Invoke(options) ?? options, models, loggers ?? NullLoggerFactory.Instance);
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new ServerFixture(app);
     }
 
     public static Task<ServerFixture> StartAsync(ScriptedEngine engine, Func<HadalServerOptions, HadalServerOptions>? configure = null) => StartAsync(Toy(engine), configure);
 
-    public static ServedModel Toy(ScriptedEngine engine, ToyTemplate? template = null) => new()
+    public static ServedModel Toy(Hadal.Engine.IEngine engine, ToyTemplate? template = null) => new()
     {
         Id = "toy/model",
         Aliases = ["toy"],

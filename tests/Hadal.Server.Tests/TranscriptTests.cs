@@ -28,7 +28,7 @@ public sealed partial class TranscriptTests
                     Delta("\"content\":\"é\""),
                     Delta("", "\"stop\""),
                 }.Select(delta => ChatHead + delta + """],"usage":null}""" + "\n\n"))
-            + ChatHead + """],"usage":{"prompt_tokens":6,"completion_tokens":9,"total_tokens":15,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":4}}}""" + "\n\n"
+            + ChatHead + """],"usage":{"prompt_tokens":6,"completion_tokens":9,"total_tokens":15,"prompt_tokens_details":{"cached_tokens":2},"prompt_cache_hit_tokens":2,"prompt_cache_miss_tokens":4,"completion_tokens_details":{"reasoning_tokens":4}}}""" + "\n\n"
             + "data: [DONE]\n\n",
             transcript);
     }
@@ -56,7 +56,7 @@ public sealed partial class TranscriptTests
         string answer = await PostAsync(server, "/v1/chat/completions", """{"model":"toy","messages":[{"role":"user","content":"hi"}]}""");
 
         Assert.Equal(
-            """{"id":"ID","object":"chat.completion","created":0,"model":"toy/model","choices":[{"index":0,"message":{"role":"assistant","reasoning_content":"so","content":"yes","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":6,"completion_tokens":7,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":3}}}""",
+            """{"id":"ID","object":"chat.completion","created":0,"model":"toy/model","choices":[{"index":0,"message":{"role":"assistant","reasoning_content":"so","content":"yes","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":6,"completion_tokens":7,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":2},"prompt_cache_hit_tokens":2,"prompt_cache_miss_tokens":4,"completion_tokens_details":{"reasoning_tokens":3}}}""",
             answer);
     }
 

@@ -10,13 +10,15 @@ internal sealed class ChatCompletionsEndpoint(ModelRegistry models, HadalServerO
     public async Task InvokeAsync(HttpContext context)
     {
         ChatRequest request;
+        RequestTerms terms;
         using (var document = await JsonBody.ReadAsync(context))
         {
             var body = new JsonFields(document.RootElement);
-            request = ChatRequest.Read(body, models.Get(body.RequiredString("model")), options);
+            terms = RequestTerms.Read(body, context);
+            request = ChatRequest.Read(body, await models.GetAsync(context, body.RequiredString("model")), options);
         }
 
-        var job = new GenerationJob($"chatcmpl-{Guid.NewGuid():N}", request.Model, [request.PromptTokens], request.Sampling, pipeline.UnixSecondsNow());
+        var job = new GenerationJob($"chatcmpl-{Guid.NewGuid():N}", request.Model, [request.PromptTokens], request.Sampling, pipeline.UnixSecondsNow()) { Terms = terms, CreateConstraint = request.CreateConstraint };
         if (!request.Streaming.Stream)
         {
             await pipeline.CollectAsync(context, job, new CollectedChat(job, request));

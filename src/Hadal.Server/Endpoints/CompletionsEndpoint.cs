@@ -10,13 +10,15 @@ internal sealed class CompletionsEndpoint(ModelRegistry models, HadalServerOptio
     public async Task InvokeAsync(HttpContext context)
     {
         CompletionRequest request;
+        RequestTerms terms;
         using (var document = await JsonBody.ReadAsync(context))
         {
             var body = new JsonFields(document.RootElement);
-            request = CompletionRequest.Read(body, models.Get(body.RequiredString("model")), options);
+            terms = RequestTerms.Read(body, context);
+            request = CompletionRequest.Read(body, await models.GetAsync(context, body.RequiredString("model")), options);
         }
 
-        var job = new GenerationJob($"cmpl-{Guid.NewGuid():N}", request.Model, request.Prompts, request.Sampling, pipeline.UnixSecondsNow());
+        var job = new GenerationJob($"cmpl-{Guid.NewGuid():N}", request.Model, request.Prompts, request.Sampling, pipeline.UnixSecondsNow()) { Terms = terms, CreateConstraint = request.CreateConstraint };
         if (!request.Streaming.Stream)
         {
             await pipeline.CollectAsync(context, job, new CollectedCompletion(job, request));

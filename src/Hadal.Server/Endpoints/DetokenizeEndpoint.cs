@@ -12,7 +12,7 @@ internal sealed class DetokenizeEndpoint(ModelRegistry models)
         using (var document = await JsonBody.ReadAsync(context))
         {
             var fields = new JsonFields(document.RootElement);
-            var model = fields.String("model") is { } name ? models.Get(name) : models.Models[0];
+            var model = await models.GetAsync(context, fields.String("model"));
             if (!fields.TryGet("tokens", JsonValueKind.Array, out var array))
                 throw ApiException.Invalid("tokens", "'tokens' is missing.", "missing_required_parameter");
             int[] tokens = JsonFields.TokenIds(array, "tokens", model.Tokenizer.VocabSize);

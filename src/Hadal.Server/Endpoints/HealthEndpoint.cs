@@ -3,15 +3,16 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hadal.Server.Endpoints;
 
-internal sealed class HealthEndpoint(ServerLifecycle lifecycle)
+internal sealed class HealthEndpoint(ServerLifecycle lifecycle, ModelRegistry models)
 {
     public async Task InvokeAsync(HttpContext context)
     {
         bool isDraining = lifecycle.IsDraining;
-        context.Response.StatusCode = isDraining ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+        bool hasFailed = models.Loaded.Any(model => model.Engine.Failure is not null);
+        context.Response.StatusCode = isDraining || hasFailed ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
         await using var body = JsonResponse.Begin(context);
         body.Json.WriteStartObject();
-        body.Json.WriteString("status"u8, isDraining ? "draining"u8 : "ok"u8);
+        body.Json.WriteString("status"u8, hasFailed ? "failed"u8 : isDraining ? "draining"u8 : "ok"u8);
         body.Json.WriteEndObject();
         await body.CompleteAsync();
     }

@@ -13,8 +13,8 @@ internal sealed class ModelsEndpoint(ModelRegistry models)
         body.Json.WriteStartObject();
         body.Json.WriteString("object"u8, "list"u8);
         body.Json.WriteStartArray("data"u8);
-        foreach (var (name, model) in models.Names)
-            Write(body.Json, name, model);
+        foreach (var (name, source, loaded) in models.Names)
+            Write(body.Json, name, source, loaded);
         body.Json.WriteEndArray();
         body.Json.WriteEndObject();
         await body.CompleteAsync();
@@ -23,21 +23,24 @@ internal sealed class ModelsEndpoint(ModelRegistry models)
     public async Task GetAsync(HttpContext context)
     {
         string name = (string)context.GetRouteValue("id")!;
-        var model = models.Get(name);
+        var (source, loaded) = models.Describe(name);
         await using var body = JsonResponse.Begin(context);
-        Write(body.Json, name, model);
+        Write(body.Json, name, source, loaded);
         await body.CompleteAsync();
     }
 
-    private static void Write(Utf8JsonWriter json, string name, ServedModel model)
+    private static void Write(Utf8JsonWriter json, string name, ModelSource source, ServedModel? loaded)
     {
         json.WriteStartObject();
         json.WriteString("id"u8, name);
         json.WriteString("object"u8, "model"u8);
-        json.WriteNumber("created"u8, model.Created.ToUnixTimeSeconds());
+        json.WriteNumber("created"u8, source.Created.ToUnixTimeSeconds());
         json.WriteString("owned_by"u8, "hadal"u8);
-        json.WriteString("root"u8, model.Id);
-        json.WriteNumber("max_model_len"u8, model.Engine.MaxContextLen);
+        json.WriteString("root"u8, source.Id);
+        json.WriteString("parent"u8, source.Parent);
+        if (loaded is not null)
+            json.WriteNumber("max_model_len"u8, loaded.Engine.MaxContextLen);
+        json.WriteBoolean("loaded"u8, loaded is not null);
         json.WriteEndObject();
     }
 }

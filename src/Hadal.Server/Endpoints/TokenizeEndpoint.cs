@@ -13,8 +13,11 @@ internal sealed class TokenizeEndpoint(ModelRegistry models)
         using (var document = await JsonBody.ReadAsync(context))
         {
             var fields = new JsonFields(document.RootElement);
-            model = fields.String("model") is { } name ? models.Get(name) : models.Models[0];
+            model = await models.GetAsync(context, fields.String("model"));
             bool? addSpecialTokens = fields.Bool("add_special_tokens");
+
+            if (fields.TryGet("prompt", out _) && fields.TryGet("text", out _))
+                throw ApiException.Invalid("text", "'prompt' and 'text' are the same field; send one of them.", "invalid_value");
 
             // A rendered conversation already has its BOS where the template writes one.
             tokens = (fields.String("prompt") ?? fields.String("text")) is { } text

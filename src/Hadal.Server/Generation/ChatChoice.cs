@@ -1,5 +1,7 @@
 using System.Text;
 using Hadal.Engine;
+using Hadal.Formats.Chat.Reasoning;
+using Hadal.Formats.Chat.Tools;
 using Hadal.Formats.Tokenization;
 using Hadal.Server.Requests;
 
@@ -13,6 +15,9 @@ internal sealed class ChatChoice(ChatRequest request)
     private readonly ReasoningSplitter? _splitter =
         request.Start is { } start && request.Model.ReasoningMarkers is { } markers ? new ReasoningSplitter(markers, start) : null;
 
+    private readonly ToolCallParser? _parser = request.Tools?.Format.CreateParser();
+    private readonly IReadOnlyList<string> _toolMarkers = request.Tools?.Format.Markers ?? [];
+    private readonly bool _takesSeveral = request.Tools?.AllowsSeveral ?? true;
     private readonly int _openId = IdOf(request, markers => markers.Open);
     private readonly int _closeId = IdOf(request, markers => markers.Close);
     private bool _openSeen;
@@ -24,7 +29,30 @@ internal sealed class ChatChoice(ChatRequest request)
     /// <summary>Whether the token last appended belongs to the thinking.</summary>
     public bool LastIsReasoning { get; private set; }
 
+    /// <summary>Pieces of tool calls that the event last appended made certain.</summary>
+    public IReadOnlyList<ToolCallDelta> Calls { get; private set; } = [];
+
+    /// <summary>Why the answer ended, as the API says it: an answer that calls tools and ended by itself ended for that.</summary>
+    public string FinishReasonName(FinishReason reason) =>
+        reason == FinishReason.Stop && _parser is { NumCalls: > 0 } ? "tool_calls" : TokenJson.FinishReasonName(reason);
+
     public TextDelta Append(GenerationEvent e)
+    {
+        TextDelta delta = Split(e);
+        if (_parser is null)
+            return delta;
+        string content = _parser.Append(delta.Content, out var calls);
+        if (e.FinishReason is not null)
+        {
+            content += _parser.Flush(out var last);
+            calls = [.. calls, .. last];
+        }
+
+        Calls = _takesSeveral ? calls : [.. calls.Where(call => call.Index == 0)];
+        return delta with { Content = content };
+    }
+
+    private TextDelta Split(GenerationEvent e)
     {
         string text = request.HideSpecialTokens ? HideSpecialToken(e) : e.Text;
         if (_splitter is null)
@@ -57,7 +85,7 @@ internal sealed class ChatChoice(ChatRequest request)
         if (e.TokenId < 0 || e.Text.Length == 0 || !_tokenizer.IsSpecial(e.TokenId))
             return e.Text;
         string token = Encoding.UTF8.GetString(_tokenizer.TokenBytes(e.TokenId).Span);
-        bool isMarker = token == _markers!.Open || token == _markers.Close;
+        bool isMarker = token == _markers?.Open || token == _markers?.Close || _toolMarkers.Contains(token);
         return !isMarker && e.Text.EndsWith(token, StringComparison.Ordinal) ? e.Text[..^token.Length] : e.Text;
     }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Hadal.Engine;
+using Hadal.Formats.Chat.Tools;
 using Hadal.Formats.Tokenization;
 using Hadal.Server.Requests;
 
@@ -28,6 +29,13 @@ internal sealed class CollectedChat : ICollectedAnswer
         var delta = choice.Text.Append(e.Event);
         choice.Reasoning.Append(delta.Reasoning);
         choice.Content.Append(delta.Content);
+        foreach (ToolCallDelta call in choice.Text.Calls)
+        {
+            if (call.Name is not null)
+                choice.Calls.Add((call.Id!, call.Name, new StringBuilder()));
+            choice.Calls[call.Index].Arguments.Append(call.Arguments);
+        }
+
         if (e.Event.LogProb is { } logProb)
             (choice.Text.LastIsReasoning ? choice.ReasoningLogProbs : choice.ContentLogProbs).Add(logProb);
         choice.FinishReason = e.Event.FinishReason ?? choice.FinishReason;
@@ -52,17 +60,39 @@ internal sealed class CollectedChat : ICollectedAnswer
             json.WriteString("role"u8, "assistant"u8);
             if (choice.Reasoning.Length > 0)
                 json.WriteString("reasoning_content"u8, choice.Reasoning.ToString());
-            json.WriteString("content"u8, choice.Content.ToString());
+            // A message that only calls tools says nothing.
+            json.WriteString("content"u8, choice.Calls.Count > 0 && choice.Content.Length == 0 ? null : choice.Content.ToString());
+            WriteCalls(json, choice);
             json.WriteNull("refusal"u8);
             json.WriteEndObject();
             WriteLogProbs(json, choice);
-            json.WriteString("finish_reason"u8, TokenJson.FinishReasonName(choice.FinishReason ?? FinishReason.Stop));
+            json.WriteString("finish_reason"u8, choice.Text.FinishReasonName(choice.FinishReason ?? FinishReason.Stop));
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
         _usage.Write(json);
         json.WriteEndObject();
+    }
+
+    private static void WriteCalls(Utf8JsonWriter json, Choice choice)
+    {
+        if (choice.Calls.Count == 0)
+            return;
+        json.WriteStartArray("tool_calls"u8);
+        foreach ((string id, string name, StringBuilder arguments) in choice.Calls)
+        {
+            json.WriteStartObject();
+            json.WriteString("id"u8, id);
+            json.WriteString("type"u8, "function"u8);
+            json.WriteStartObject("function"u8);
+            json.WriteString("name"u8, name);
+            json.WriteString("arguments"u8, arguments.ToString());
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     private void WriteLogProbs(Utf8JsonWriter json, Choice choice)
@@ -97,6 +127,8 @@ internal sealed class CollectedChat : ICollectedAnswer
         public StringBuilder Reasoning { get; } = new();
 
         public StringBuilder Content { get; } = new();
+
+        public List<(string Id, string Name, StringBuilder Arguments)> Calls { get; } = [];
 
         public List<TokenLogProb> ContentLogProbs { get; } = [];
 

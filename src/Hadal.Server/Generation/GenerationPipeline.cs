@@ -1,5 +1,7 @@
 using Hadal.Engine;
+using Hadal.Server.Access;
 using Hadal.Server.Http;
+using Hadal.Server.Requests;
 using Hadal.Server.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -18,12 +20,14 @@ internal sealed class GenerationPipeline(HadalServerOptions options, ServerLifec
     public async Task CollectAsync(HttpContext context, GenerationJob job, ICollectedAnswer answer)
     {
         using var lease = lifecycle.Enter();
+        using var account = Account.Open(context, job);
+        job = Admit(context, job);
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifecycle.HardStop);
         var timer = new GenerationTimer(metrics, options.TimeProvider, job.Model.Id, job.NumChoices);
         int numFinished = 0;
         await foreach (var e in PromptMerger.RunAsync(job, cancel.Token))
         {
-            numFinished += Check(job, e, timer, cancel.Token);
+            numFinished += Check(job, e, timer, account, cancel.Token);
             answer.Add(e);
         }
 
@@ -37,6 +41,8 @@ internal sealed class GenerationPipeline(HadalServerOptions options, ServerLifec
     public async Task StreamAsync(HttpContext context, GenerationJob job, SseWriter sse, IStreamedAnswer answer)
     {
         using var lease = lifecycle.Enter();
+        using var account = Account.Open(context, job);
+        job = Admit(context, job);
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifecycle.HardStop);
         var timer = new GenerationTimer(metrics, options.TimeProvider, job.Model.Id, job.NumChoices);
         bool begun = false;
@@ -59,7 +65,7 @@ internal sealed class GenerationPipeline(HadalServerOptions options, ServerLifec
             while (hasEvent)
             {
                 var e = events.Current;
-                numFinished += Check(job, e, timer, cancel.Token);
+                numFinished += Check(job, e, timer, account, cancel.Token);
                 answer.Write(e);
                 if (sse.UnflushedBytes > FlushThresholdBytes)
                     await sse.FlushAsync();
@@ -69,12 +75,13 @@ internal sealed class GenerationPipeline(HadalServerOptions options, ServerLifec
             CheckEnd(job, numFinished, cancel.Token);
             timer.End();
             answer.End();
-            sse.Done();
+            if (answer.EndsWithDone)
+                sse.Done();
             await sse.FlushAsync();
         }
         catch (Exception exception) when (begun)
         {
-            await EndBrokenStreamAsync(context, sse, exception);
+            await EndBrokenStreamAsync(context, sse, answer, exception);
         }
     }
 
@@ -100,12 +107,44 @@ internal sealed class GenerationPipeline(HadalServerOptions options, ServerLifec
         return await move;
     }
 
+    /// <summary>The job with what its caller may and what the server allows.</summary>
+    private GenerationJob Admit(HttpContext context, GenerationJob job)
+    {
+        if (options.LogPrompts && logger.IsEnabled(LogLevel.Information) && context.Features.Get<RequestTrace>() is { } trace)
+        {
+            foreach (int[] prompt in job.Prompts)
+            {
+                string text = job.Model.Tokenizer.Decode(prompt);
+                Log.Prompt(logger, trace.Id, job.Model.Id, text);
+            }
+        }
+
+        var sampling = job.Sampling;
+        if (options.MaxTokens is { } maxTokens)
+        {
+            if (sampling.MaxTokens > maxTokens)
+                throw ApiException.Invalid("max_tokens", $"'max_tokens' is {sampling.MaxTokens}; this server's answers have at most {maxTokens} tokens.", "invalid_value");
+            sampling = sampling with { MaxTokens = sampling.MaxTokens ?? maxTokens };
+        }
+
+        var caller = context.Features.Get<Caller>();
+        var timeout = job.Terms.Timeout is { } wanted && (options.RequestTimeout is not { } limit || wanted < limit) ? wanted : options.RequestTimeout;
+        return job with
+        {
+            Sampling = sampling,
+            Tenant = caller?.Tenant ?? "",
+            Terms = new RequestTerms(job.Terms.Priority ?? caller?.Priority ?? 0, timeout),
+        };
+    }
+
     /// <returns>1 where the event ends its choice.</returns>
-    private static int Check(GenerationJob job, in PromptEvent e, GenerationTimer timer, CancellationToken cancelled)
+    private static int Check(GenerationJob job, in PromptEvent e, GenerationTimer timer, Account account, CancellationToken cancelled)
     {
         switch (e.Event.FinishReason)
         {
             case FinishReason.Error:
+                if (job.Model.Engine.Failure is { } failure)
+                    throw new EngineUnavailableException(failure);
                 throw new EngineFailedException($"The engine ended choice {e.Event.ChoiceIndex} with: {e.Event.Error ?? "no reason given"}");
             case FinishReason.Cancelled:
                 // Not by us: then the engine itself is going down.
@@ -114,7 +153,11 @@ internal sealed class GenerationPipeline(HadalServerOptions options, ServerLifec
         }
 
         if (e.Event.TokenId >= 0)
+        {
+            account.NumAnswerTokens++;
             timer.Token(job.ChoiceOf(e));
+        }
+
         return e.Event.FinishReason is null ? 0 : 1;
     }
 
@@ -126,12 +169,14 @@ internal sealed class GenerationPipeline(HadalServerOptions options, ServerLifec
         throw new EngineFailedException($"The engine ended {numFinished} of {job.NumChoices} choices and then went silent.");
     }
 
-    private async Task EndBrokenStreamAsync(HttpContext context, SseWriter sse, Exception exception)
+    private async Task EndBrokenStreamAsync(HttpContext context, SseWriter sse, IStreamedAnswer answer, Exception exception)
     {
         var trace = context.Features.GetRequiredFeature<RequestTrace>();
         if (context.RequestAborted.IsCancellationRequested)
         {
-            trace.Outcome = Outcomes.Cancelled;
+            trace.Outcome ??= Outcomes.Cancelled;
+            if (exception is SlowReaderException)
+                Log.SlowReader(logger, trace.Id, options.SlowReaderTimeout.TotalSeconds);
             return;
         }
 
@@ -139,10 +184,9 @@ internal sealed class GenerationPipeline(HadalServerOptions options, ServerLifec
         var error = isShutdown ? ApiException.ShuttingDown() : ApiError.From(exception, trace.Id);
         trace.Outcome = Outcomes.Of(error.Status);
         if (error.Status == 500)
-            Log.RequestFailed(logger, exception, trace.Id, context.Request.Path);
+            Log.RequestFailed(logger, exception, trace.Id, ApiMiddleware.RouteOf(context));
 
-        ApiError.Write(sse.BeginData(), error);
-        sse.EndData();
+        answer.Fail(error);
         await sse.FlushAsync();
     }
 }

@@ -14,7 +14,12 @@ internal static class PromptMerger
     {
         Id = job.Prompts.Count == 1 ? job.Id : $"{job.Id}-{promptIndex}",
         PromptTokens = job.Prompts[promptIndex],
+        Adapter = job.Model.Adapter,
         Sampling = job.Sampling,
+        CreateConstraint = job.CreateConstraint,
+        Priority = job.Terms.Priority ?? 0,
+        Timeout = job.Terms.Timeout,
+        Tenant = job.Tenant,
     };
 
     private static async IAsyncEnumerable<PromptEvent> RunOneAsync(GenerationJob job, [EnumeratorCancellation] CancellationToken cancellationToken)

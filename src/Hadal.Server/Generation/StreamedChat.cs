@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hadal.Formats.Chat.Tools;
 using Hadal.Server.Http;
 using Hadal.Server.Requests;
 
@@ -56,9 +57,14 @@ internal sealed class StreamedChat : IStreamedAnswer
         if (delta.Content.Length > 0 || logProbWithContent)
             WriteText(index, "content"u8, delta.Content, e, withLogProb: logProbWithContent);
 
+        foreach (ToolCallDelta call in choice.Calls)
+            WriteCall(index, call);
+
         if (e.Event.FinishReason is { } reason)
-            EndChoice(BeginChoice(index), default, TokenJson.FinishReasonName(reason));
+            EndChoice(BeginChoice(index), default, choice.FinishReasonName(reason));
     }
+
+    public void Fail(ApiException error) => _sse.Error(error);
 
     public void End()
     {
@@ -79,6 +85,28 @@ internal sealed class StreamedChat : IStreamedAnswer
         var json = BeginChoice(index);
         json.WriteString(name, text);
         EndChoice(json, withLogProb ? e : default, finishReason: null, name);
+    }
+
+    private void WriteCall(int index, in ToolCallDelta call)
+    {
+        var json = BeginChoice(index);
+        json.WriteStartArray("tool_calls"u8);
+        json.WriteStartObject();
+        json.WriteNumber("index"u8, call.Index);
+        if (call.Name is not null)
+        {
+            json.WriteString("id"u8, call.Id);
+            json.WriteString("type"u8, "function"u8);
+        }
+
+        json.WriteStartObject("function"u8);
+        if (call.Name is not null)
+            json.WriteString("name"u8, call.Name);
+        json.WriteString("arguments"u8, call.Arguments);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.WriteEndArray();
+        EndChoice(json, default, finishReason: null);
     }
 
     private Utf8JsonWriter BeginChunk()

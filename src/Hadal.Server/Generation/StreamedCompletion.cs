@@ -58,6 +58,8 @@ internal sealed class StreamedCompletion : IStreamedAnswer
         _sse.EndData();
     }
 
+    public void Fail(ApiException error) => _sse.Error(error);
+
     public void End()
     {
         if (!_request.Streaming.IncludeUsage)

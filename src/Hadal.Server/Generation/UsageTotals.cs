@@ -14,7 +14,7 @@ internal sealed class UsageTotals(GenerationJob job, bool promptOnly = false)
 
     public void Write(Utf8JsonWriter json)
     {
-        int promptTokens = 0, cachedTokens = 0, completionTokens = 0;
+        int promptTokens = 0, cachedTokens = 0, completionTokens = 0, accepted = 0, rejected = 0;
         for (int prompt = 0; prompt < job.Prompts.Count; prompt++)
         {
             promptTokens += job.Prompts[prompt].Length;
@@ -27,6 +27,8 @@ internal sealed class UsageTotals(GenerationJob job, bool promptOnly = false)
                 {
                     cached = Math.Min(cached, usage.CachedTokens);
                     completionTokens += promptOnly ? 0 : usage.CompletionTokens;
+                    accepted += promptOnly ? 0 : usage.AcceptedPredictionTokens;
+                    rejected += promptOnly ? 0 : usage.RejectedPredictionTokens;
                 }
             }
 
@@ -40,8 +42,18 @@ internal sealed class UsageTotals(GenerationJob job, bool promptOnly = false)
         json.WriteStartObject("prompt_tokens_details"u8);
         json.WriteNumber("cached_tokens"u8, cachedTokens);
         json.WriteEndObject();
+
+        // DeepSeek's own names for the same.
+        json.WriteNumber("prompt_cache_hit_tokens"u8, cachedTokens);
+        json.WriteNumber("prompt_cache_miss_tokens"u8, promptTokens - cachedTokens);
         json.WriteStartObject("completion_tokens_details"u8);
         json.WriteNumber("reasoning_tokens"u8, ReasoningTokens);
+        if (accepted + rejected > 0)
+        {
+            json.WriteNumber("accepted_prediction_tokens"u8, accepted);
+            json.WriteNumber("rejected_prediction_tokens"u8, rejected);
+        }
+
         json.WriteEndObject();
         json.WriteEndObject();
     }

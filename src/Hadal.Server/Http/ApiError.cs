@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using Hadal.Engine;
+using Hadal.Server.Models;
 using Microsoft.AspNetCore.Http;
 
 namespace Hadal.Server.Http;
@@ -11,9 +13,14 @@ internal static class ApiError
     public static ApiException From(Exception exception, string requestId) => exception switch
     {
         ApiException api => api,
-        InvalidRequestException invalid => ApiException.Invalid(invalid.Parameter, invalid.Message),
+        InvalidRequestException invalid => ApiException.Invalid(invalid.Parameter, invalid.Message, "invalid_value"),
+        DeadlineExceededException { HasStarted: true } late => new ApiException(408, "invalid_request_error", late.Message, "timeout", "request_timeout"),
+        DeadlineExceededException late => new ApiException(503, "server_error", late.Message, "timeout", "deadline_exceeded"),
+        EngineUnavailableException => new ApiException(503, "server_error", "The model's engine has failed and takes no requests any more; the server must be restarted.", null, "engine_unavailable") { RetryAfter = TimeSpan.FromSeconds(30) },
+        ModelLoadException load => new ApiException(503, "server_error", load.Message, "model", "model_load_failed") { RetryAfter = TimeSpan.FromSeconds(30) },
         QueueFullException full => new ApiException(429, "rate_limit_error", full.Message, null, "queue_full"),
         BadHttpRequestException { StatusCode: 413 } => new ApiException(413, "invalid_request_error", "The request body is larger than this server takes.", null, "request_too_large"),
+        BadHttpRequestException { StatusCode: 408 } => new ApiException(408, "invalid_request_error", "The request body came too slowly.", null, "request_timeout"),
         BadHttpRequestException bad => new ApiException(bad.StatusCode, "invalid_request_error", "The HTTP request is malformed.", null, "bad_request"),
         _ => ApiException.Internal(requestId),
     };
@@ -23,7 +30,7 @@ internal static class ApiError
         var response = context.Response;
         response.StatusCode = error.Status;
         if (error.Status is 429 or 503)
-            response.Headers.RetryAfter = "1";
+            response.Headers.RetryAfter = Math.Max(1, Math.Ceiling((error.RetryAfter ?? TimeSpan.Zero).TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         if (error.Status == 401)
             response.Headers.WWWAuthenticate = "Bearer";
         await using var body = JsonResponse.Begin(context);

@@ -22,6 +22,9 @@ internal sealed class ApiException : HadalException
 
     public string? Code { get; }
 
+    /// <summary>For the header Retry-After of 429 and 503; null for a second.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     public static ApiException Invalid(string? param, string message, string? code = null) => new(400, "invalid_request_error", message, param, code);
 
     public static ApiException NotSupported(string param, string message) => Invalid(param, message, "unsupported_parameter");

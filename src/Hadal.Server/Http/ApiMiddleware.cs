@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
+using Hadal.Server.Access;
 using Hadal.Server.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -7,48 +6,54 @@ using Microsoft.Extensions.Logging;
 
 namespace Hadal.Server.Http;
 
-/// <summary>The outermost step of every request: its id, its API key, and one error shape whatever goes wrong inside.</summary>
-internal sealed class ApiMiddleware(RequestDelegate next, HadalServerOptions options, ServerLifecycle lifecycle, ServerMetrics metrics, ILogger<ApiMiddleware> logger)
+/// <summary>The outermost step of every request: its id, whether it may come in, and one error shape whatever goes wrong inside.</summary>
+internal sealed class ApiMiddleware(RequestDelegate next, HadalServerOptions options, Gatekeeper gatekeeper, ServerLifecycle lifecycle, ServerMetrics metrics, ILogger<ApiMiddleware> logger)
 {
-    private readonly byte[][] _keyHashes = [.. options.ApiKeys.Select(key => SHA256.HashData(Encoding.UTF8.GetBytes(key)))];
-
     public async Task InvokeAsync(HttpContext context)
     {
         long started = options.TimeProvider.GetTimestamp();
         var trace = new RequestTrace($"req-{Guid.NewGuid():N}");
         context.Features.Set(trace);
+        context.Features.Set(options);
         context.Response.Headers["X-Request-Id"] = trace.Id;
         try
         {
-            if (!IsAuthorized(context))
-                throw ApiException.Unauthorized();
-            await next(context);
-            await FillBareStatusAsync(context);
+            if (gatekeeper.Admit(context) is { } caller)
+            {
+                context.Features.Set(caller);
+                if (HttpMethods.IsPost(context.Request.Method) && context.Request.Path.StartsWithSegments("/v1"))
+                    caller.TakeRequest(context);
+                await next(context);
+                await FillBareStatusAsync(context);
+            }
         }
         catch (Exception exception)
         {
             await AnswerAsync(context, trace, exception);
         }
 
-        string route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none";
+        string route = RouteOf(context);
         string outcome = trace.Outcome ?? Outcomes.Of(context.Response.StatusCode);
         metrics.RequestEnded(route, outcome);
         double milliseconds = options.TimeProvider.GetElapsedTime(started).TotalMilliseconds;
         Log.RequestEnded(logger, trace.Id, route, context.Response.StatusCode, outcome, milliseconds);
     }
 
+    /// <summary>The pattern, never the path: a client may have put anything there.</summary>
+    public static string RouteOf(HttpContext context) => (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none";
+
     private async Task AnswerAsync(HttpContext context, RequestTrace trace, Exception exception)
     {
         if (context.RequestAborted.IsCancellationRequested)
         {
-            trace.Outcome = Outcomes.Cancelled;
+            trace.Outcome ??= Outcomes.Cancelled;
             return;
         }
 
         bool isShutdown = exception is OperationCanceledException && lifecycle.HardStop.IsCancellationRequested;
         var error = isShutdown ? ApiException.ShuttingDown() : ApiError.From(exception, trace.Id);
         if (error.Status == 500)
-            Log.RequestFailed(logger, exception, trace.Id, context.Request.Path);
+            Log.RequestFailed(logger, exception, trace.Id, RouteOf(context));
         if (context.Response.HasStarted)
         {
             // Half an answer can't be mended: a broken connection at least can't be taken for a whole one.
@@ -73,20 +78,5 @@ internal sealed class ApiMiddleware(RequestDelegate next, HadalServerOptions opt
             405 => new ApiException(405, "invalid_request_error", $"{ApiException.Shorten(context.Request.Method)} is not allowed on '{path}'; allowed: {response.Headers.Allow}.", null, "method_not_allowed"),
             var status => new ApiException(status, "invalid_request_error", "The HTTP request can't be served.", null, "bad_request"),
         });
-    }
-
-    /// <summary>Compares hashes, so that neither time nor length tells anything of a key; and all of them, whichever matches.</summary>
-    private bool IsAuthorized(HttpContext context)
-    {
-        if (_keyHashes.Length == 0 || context.Request.Path == "/health")
-            return true;
-        string header = context.Request.Headers.Authorization.ToString();
-        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
-            return false;
-        byte[] given = SHA256.HashData(Encoding.UTF8.GetBytes(header["Bearer ".Length..].Trim()));
-        bool found = false;
-        foreach (byte[] hash in _keyHashes)
-            found |= CryptographicOperations.FixedTimeEquals(hash, given);
-        return found;
     }
 }

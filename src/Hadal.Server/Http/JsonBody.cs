@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -9,8 +10,6 @@ namespace Hadal.Server.Http;
 /// <summary>Reads a request's body as one JSON object, or throws what the client is to be told.</summary>
 internal static class JsonBody
 {
-    private const int MaxDepth = 64;
-
     /// <summary>The caller disposes the document. Every string in it is known to be readable.</summary>
     public static async Task<JsonDocument> ReadAsync(HttpContext context)
     {
@@ -31,7 +30,17 @@ internal static class JsonBody
 
         while (true)
         {
-            var read = await request.BodyReader.ReadAsync(context.RequestAborted);
+            ReadResult read;
+            try
+            {
+                read = await request.BodyReader.ReadAsync(context.RequestAborted);
+            }
+            catch (IOException exception) when (exception is not BadHttpRequestException)
+            {
+                // Kestrel's word for a chunk size that no number holds.
+                throw new BadHttpRequestException("The request body can't be read.", StatusCodes.Status400BadRequest, exception);
+            }
+
             if (!read.IsCompleted)
             {
                 request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
@@ -41,11 +50,11 @@ internal static class JsonBody
             // One contiguous copy: it outlives the pipe's buffers, and a document over a sequence would copy anyway.
             byte[] bytes = read.Buffer.ToArray();
             request.BodyReader.AdvanceTo(read.Buffer.End);
-            return Parse(bytes);
+            return Parse(bytes, context.Features.Get<HadalServerOptions>()!.MaxJsonDepth);
         }
     }
 
-    public static JsonDocument Parse(ReadOnlyMemory<byte> utf8)
+    public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, int maxDepth = 64)
     {
         if (utf8.Length == 0)
             throw ApiException.Invalid(null, "The request body is empty; a JSON object is expected.", "invalid_json");
@@ -55,8 +64,8 @@ internal static class JsonBody
         JsonDocument document;
         try
         {
-            RefuseUnreadableStrings(utf8.Span);
-            document = JsonDocument.Parse(utf8, new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
+            RefuseUnreadableStrings(utf8.Span, maxDepth);
+            document = JsonDocument.Parse(utf8, new JsonDocumentOptions { MaxDepth = maxDepth, AllowDuplicateProperties = false });
         }
         catch (JsonException exception)
         {
@@ -77,9 +86,9 @@ internal static class JsonBody
     /// An escaped lone surrogate (<c>"\ud800"</c>) is JSON by its grammar but no text; System.Text.Json finds out only when the string is read,
     /// which would be deep inside a template.
     /// </summary>
-    private static void RefuseUnreadableStrings(ReadOnlySpan<byte> utf8)
+    private static void RefuseUnreadableStrings(ReadOnlySpan<byte> utf8, int maxDepth)
     {
-        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth });
+        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = maxDepth });
         while (reader.Read())
         {
             if (!reader.ValueIsEscaped)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Text.Json;
+using Hadal.Server.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace Hadal.Server.Http;
@@ -12,6 +13,7 @@ namespace Hadal.Server.Http;
 internal sealed class SseWriter(HttpContext context) : IDisposable
 {
     private readonly PipeWriter _pipe = context.Response.BodyWriter;
+    private readonly HadalServerOptions _options = context.Features.Get<HadalServerOptions>()!;
     private readonly Utf8JsonWriter _json = new(Stream.Null, JsonOutput.WriterOptions);
 
     public long UnflushedBytes => _pipe.UnflushedBytes;
@@ -32,6 +34,22 @@ internal sealed class SseWriter(HttpContext context) : IDisposable
         return _json;
     }
 
+    /// <summary>An event with a name.</summary>
+    public Utf8JsonWriter BeginEvent(ReadOnlySpan<byte> name)
+    {
+        _pipe.Write("event: "u8);
+        _pipe.Write(name);
+        _pipe.Write("\n"u8);
+        return BeginData();
+    }
+
+    /// <summary>The API's one error shape.</summary>
+    public void Error(ApiException error)
+    {
+        ApiError.Write(BeginData(), error);
+        EndData();
+    }
+
     public void EndData()
     {
         _json.Flush();
@@ -40,8 +58,33 @@ internal sealed class SseWriter(HttpContext context) : IDisposable
 
     public void Done() => _pipe.Write("data: [DONE]\n\n"u8);
 
-    /// <summary>Waits while a slow reader's buffers are full. A closed connection ends the wait; it is noticed through RequestAborted.</summary>
-    public async ValueTask FlushAsync() => await _pipe.FlushAsync(CancellationToken.None);
+    /// <summary>
+    /// Waits while a slow reader's buffers are full, and cuts it off in the end. A closed connection ends the wait; it is noticed through RequestAborted.
+    /// </summary>
+    /// <exception cref="SlowReaderException">Nothing was taken for the time there is (<see cref="HadalServerOptions.SlowReaderTimeout"/>).</exception>
+    public async ValueTask FlushAsync()
+    {
+        var flush = _pipe.FlushAsync(CancellationToken.None);
+        if (flush.IsCompleted)
+        {
+            await flush;
+            return;
+        }
+
+        Task task = flush.AsTask();
+        try
+        {
+            await task.WaitAsync(_options.SlowReaderTimeout, _options.TimeProvider);
+        }
+        catch (TimeoutException)
+        {
+            if (context.Features.Get<RequestTrace>() is { } trace)
+                trace.Outcome = Outcomes.SlowReader;
+            context.Abort();
+            await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw new SlowReaderException(_options.SlowReaderTimeout);
+        }
+    }
 
     public void Dispose()
     {

@@ -1,5 +1,7 @@
 using Hadal.Engine;
-using Hadal.Server.Generation;
+using Hadal.Engine.Constraints;
+using Hadal.Formats.Chat.Reasoning;
+using Hadal.Formats.Chat.Tools;
 using Hadal.Server.Http;
 
 namespace Hadal.Server.Requests;
@@ -20,6 +22,12 @@ internal sealed record ChatRequest
     /// <summary>The engine was told to keep special tokens for the sake of the markers; all but these are to be taken out here.</summary>
     public required bool HideSpecialTokens { get; init; }
 
+    /// <summary>What the model may call; null for nothing.</summary>
+    public required ToolSettings? Tools { get; init; }
+
+    /// <summary>What each answer is held to; null for nothing.</summary>
+    public required Func<ITokenConstraint>? CreateConstraint { get; init; }
+
     public static ChatRequest Read(JsonFields body, ServedModel model, HadalServerOptions options)
     {
         var sampling = SamplingReader.Read(body, model, options);
@@ -35,7 +43,9 @@ internal sealed record ChatRequest
 
         // Where <think> is a special token (R1's vocabulary as some converters write it), skipping special tokens would swallow the markers, and with
         // them the border between thinking and answer. The engine then keeps all of them in the text, in their right places, and the others go here.
-        bool keepMarkers = sampling.SkipSpecialTokens && MarkersAreSpecial(model);
+        // Markers of tool calls likewise.
+        bool keepMarkers = sampling.SkipSpecialTokens && (MarkersAreSpecial(model) || MarkersAreSpecial(model, conversation.Tools?.Format));
+        ReasoningStart? start = StartOf(conversation, model);
         return new ChatRequest
         {
             Model = model,
@@ -47,8 +57,10 @@ internal sealed record ChatRequest
                 SkipSpecialTokens = sampling.SkipSpecialTokens && !keepMarkers,
             },
             Streaming = StreamOptions.Read(body),
-            Start = StartOf(conversation, model, options),
+            Start = options.Reasoning == ReasoningMode.Off ? null : start,
             HideSpecialTokens = keepMarkers,
+            Tools = conversation.Tools,
+            CreateConstraint = ChatConstraint.Read(body, model, conversation.Tools, start),
         };
     }
 
@@ -57,9 +69,12 @@ internal sealed record ChatRequest
         && (model.Tokenizer.TryGetId(markers.Open, out int open) && model.Tokenizer.IsSpecial(open)
             || model.Tokenizer.TryGetId(markers.Close, out int close) && model.Tokenizer.IsSpecial(close));
 
-    private static ReasoningStart? StartOf(Conversation conversation, ServedModel model, HadalServerOptions options)
+    private static bool MarkersAreSpecial(ServedModel model, ToolCallFormat? format) =>
+        format is not null && format.Markers.Any(marker => model.Tokenizer.TryGetId(marker, out int id) && model.Tokenizer.IsSpecial(id));
+
+    private static ReasoningStart? StartOf(Conversation conversation, ServedModel model)
     {
-        if (options.Reasoning == ReasoningMode.Off || model.ReasoningMarkers is not { } markers)
+        if (model.ReasoningMarkers is not { } markers)
             return null;
 
         // Only what ends the prompt counts: a user may have written the markers anywhere.

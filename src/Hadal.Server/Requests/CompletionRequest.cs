@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Hadal.Engine;
+using Hadal.Engine.Constraints;
 using Hadal.Server.Http;
 
 namespace Hadal.Server.Requests;
@@ -22,6 +23,9 @@ internal sealed record CompletionRequest
 
     /// <summary><c>max_tokens: 0</c> with <c>echo</c>: the prompt is scored and nothing is said. The engine generates one token, which is not shown.</summary>
     public required bool PromptOnly { get; init; }
+
+    /// <summary>What each answer is held to; null for nothing.</summary>
+    public required Func<ITokenConstraint>? CreateConstraint { get; init; }
 
     public static CompletionRequest Read(JsonFields body, ServedModel model, HadalServerOptions options)
     {
@@ -49,6 +53,7 @@ internal sealed record CompletionRequest
             },
             Streaming = StreamOptions.Read(body),
             PromptOnly = maxTokens == 0,
+            CreateConstraint = StructuredOutputReader.Read(body) is { } form ? StructuredOutputReader.Compile(form.Param, model.Grammars, form.Compile).CreateConstraint : null,
         };
     }
 

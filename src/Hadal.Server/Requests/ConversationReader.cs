@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hadal.Formats.Chat;
+using Hadal.Formats.Chat.Tools;
 using Hadal.Numerics;
 using Hadal.Server.Http;
 
@@ -23,7 +24,8 @@ internal static class ConversationReader
         int count = array.GetArrayLength();
         if (count is 0 or > MaxMessages)
             throw ApiException.Invalid("messages", $"'messages' has {count} entries; 1 to {MaxMessages} are expected.", "invalid_value");
-        RefuseTools(body);
+        ToolSettings? tools = ToolReader.Read(body, model);
+        RefuseModalities(body);
 
         var messages = new JsonArray();
         int index = 0;
@@ -47,15 +49,30 @@ internal static class ConversationReader
         if (continueFinal && addGenerationPrompt)
             throw ApiException.Invalid("continue_final_message", "'continue_final_message' and 'add_generation_prompt' exclude each other.", "invalid_value");
 
-        string prompt = Render(template, messages, addGenerationPrompt, extra);
-        return continueFinal ? ContinueFinal(prompt, messages) : new Conversation(prompt, Continued: null);
+        if (ReasoningReader.Thinks(body) is { } thinks)
+        {
+            // DeepSeek-V3.1's name for it, and Qwen3's. What the request says in so many words goes before.
+            extra ??= [];
+            foreach (string name in (ReadOnlySpan<string>)["thinking", "enable_thinking"])
+            {
+                if (!extra.ContainsKey(name))
+                    extra[name] = JsonValue.Create(thinks);
+            }
+        }
+
+        ToolPrompt.AdaptCalls(messages, template);
+        bool takesTools = ToolPrompt.TakesTools(template);
+        if (tools is not null && !takesTools)
+            ToolPrompt.AddToSystem(messages, tools.Tools, tools.Format);
+        string prompt = Render(template, messages, addGenerationPrompt, takesTools ? tools?.Tools : null, extra);
+        return continueFinal ? ContinueFinal(prompt, messages, tools) : new Conversation(prompt, Continued: null, tools);
     }
 
-    private static string Render(IChatTemplate template, JsonArray messages, bool addGenerationPrompt, JsonObject? extra)
+    private static string Render(IChatTemplate template, JsonArray messages, bool addGenerationPrompt, JsonArray? tools, JsonObject? extra)
     {
         try
         {
-            return template.Render(messages, addGenerationPrompt, tools: null, extra);
+            return template.Render(messages, addGenerationPrompt, tools, extra);
         }
         catch (HadalException exception)
         {
@@ -64,12 +81,8 @@ internal static class ConversationReader
         }
     }
 
-    private static void RefuseTools(JsonFields body)
+    private static void RefuseModalities(JsonFields body)
     {
-        if (body.TryGet("tools", JsonValueKind.Array, out var tools) && tools.GetArrayLength() > 0)
-            throw ApiException.NotSupported("tools", "'tools' are not supported yet: calls would not be parsed from the answer. Leave the field out, or send an empty array.");
-        if (body.TryGet("tool_choice", out var choice) && !(choice.ValueKind == JsonValueKind.String && (choice.ValueEquals("none"u8) || choice.ValueEquals("auto"u8))))
-            throw ApiException.NotSupported("tool_choice", "'tool_choice' can only be 'none' or 'auto' here: tools are not supported yet.");
         if (body.TryGet("modalities", JsonValueKind.Array, out var modalities))
         {
             foreach (var item in modalities.EnumerateArray())
@@ -92,6 +105,7 @@ internal static class ConversationReader
             var other => throw ApiException.Invalid(path + ".role", $"'{path}.role' is '{ApiException.Shorten(other)}'; system, developer, user, assistant or tool is expected.", "invalid_value"),
         };
 
+        CheckCalls(fields, role);
         string? content = Content(fields, role);
         var message = new JsonObject();
         foreach (var property in item.EnumerateObject())
@@ -104,6 +118,25 @@ internal static class ConversationReader
         message["role"] = JsonValue.Create(role);
         message["content"] = content is null ? null : JsonValue.Create(content);
         return message;
+    }
+
+    /// <summary>Calls of an assistant's message: templates take them apart without looking.</summary>
+    private static void CheckCalls(JsonFields fields, string role)
+    {
+        if (role != "assistant" || !fields.TryGet("tool_calls", JsonValueKind.Array, out var calls))
+            return;
+        int index = 0;
+        foreach (var call in calls.EnumerateArray())
+        {
+            string path = fields.Path($"tool_calls[{index++}]");
+            if (call.ValueKind != JsonValueKind.Object)
+                throw JsonFields.WrongType(path, call, "an object");
+            if (!new JsonFields(call, path + ".").TryGet("function", JsonValueKind.Object, out var element))
+                throw ApiException.Invalid(path + ".function", $"'{path}.function' is missing.", "missing_required_parameter");
+            var function = new JsonFields(element, path + ".function.");
+            function.RequiredString("name");
+            function.RequiredString("arguments");
+        }
     }
 
     private static string? Content(JsonFields fields, string role)
@@ -139,7 +172,7 @@ internal static class ConversationReader
         return text.ToString();
     }
 
-    private static Conversation ContinueFinal(string prompt, JsonArray messages)
+    private static Conversation ContinueFinal(string prompt, JsonArray messages, ToolSettings? tools)
     {
         var last = messages[^1]!;
         string? content = last["content"]?.GetValue<string>();
@@ -151,7 +184,7 @@ internal static class ConversationReader
         int at = prompt.LastIndexOf(tail, StringComparison.Ordinal);
         if (at < 0)
             throw ApiException.Invalid("continue_final_message", "The model's chat template changes the final message, so it can't be continued.", "invalid_value");
-        return new Conversation(prompt[..(at + tail.Length)], tail);
+        return new Conversation(prompt[..(at + tail.Length)], tail, tools);
     }
 
     private static JsonNode? ToNode(JsonElement value) => value.ValueKind switch

@@ -15,7 +15,7 @@ internal static class SamplingReader
     // Each would change what the answer may be; to ignore one would be to answer another question than was asked.
     private static readonly string[] s_refused =
     [
-        "functions", "function_call", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "use_beam_search",
+        "functions", "function_call", "use_beam_search",
         "prompt_embeds", "allowed_token_ids", "bad_words", "logits_processors", "truncate_prompt_tokens",
     ];
 
@@ -27,13 +27,7 @@ internal static class SamplingReader
                 throw ApiException.NotSupported(name, $"'{name}' is not supported.");
         }
 
-        if (body.TryGet("response_format", JsonValueKind.Object, out var format))
-        {
-            string type = new JsonFields(format, "response_format.").RequiredString("type");
-            if (type != "text")
-                throw ApiException.NotSupported("response_format", $"response_format.type '{ApiException.Shorten(type)}' is not supported yet; only 'text' is.");
-        }
-
+        OpenAiFields.Check(body);
         int vocabSize = model.Engine.VocabSize;
         int topK = body.Int("top_k", -1, int.MaxValue) ?? options.DefaultTopK ?? model.Config.DefaultTopK ?? 0;
         return new SamplingParams

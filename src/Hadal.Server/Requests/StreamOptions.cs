@@ -12,6 +12,9 @@ internal readonly record struct StreamOptions(bool Stream, bool IncludeUsage)
             return new StreamOptions(stream, IncludeUsage: false);
         if (!stream)
             throw ApiException.Invalid("stream_options", "'stream_options' is only allowed together with 'stream': true.", "invalid_value");
-        return new StreamOptions(stream, new JsonFields(value, "stream_options.").Bool("include_usage") ?? false);
+        var fields = new JsonFields(value, "stream_options.");
+        if (fields.Bool("include_obfuscation") ?? false)
+            throw ApiException.NotSupported("stream_options.include_obfuscation", "'stream_options.include_obfuscation' can only be false: no padding is added here. Where the sizes of events must not be seen, use a proxy that pads.");
+        return new StreamOptions(stream, fields.Bool("include_usage") ?? false);
     }
 }

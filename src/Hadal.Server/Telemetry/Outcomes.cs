@@ -8,6 +8,7 @@ internal static class Outcomes
     public const string Rejected = "rejected";
     public const string ServerError = "server_error";
     public const string Cancelled = "cancelled";
+    public const string SlowReader = "slow_reader";
 
     public static string Of(int status) => status switch
     {

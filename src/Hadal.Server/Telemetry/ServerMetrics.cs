@@ -27,6 +27,8 @@ internal sealed class ServerMetrics : IDisposable
         InterTokenLatency = Histogram("hadal_inter_token_latency", "Between two tokens of one choice.", s_tokenSeconds);
         RequestDuration = Histogram("hadal_request_duration", "From the arrival of a generation request to its last token.", s_requestSeconds);
 
+        // Of the process: what a soak watches.
+        Meter.CreateObservableGauge("hadal_managed_heap", () => GC.GetTotalMemory(forceFullCollection: false), "By", "Managed objects, garbage that is still there included.");
         Gauge("hadal_requests_running", "Sequences in the running batch.", s => s.Running);
         Gauge("hadal_requests_waiting", "Sequences waiting for a place.", s => s.Waiting);
         Gauge("hadal_kv_pages", "KV cache pages there are.", s => s.KvBlocksTotal);
@@ -40,6 +42,11 @@ internal sealed class ServerMetrics : IDisposable
         Count("hadal_engine_requests_finished", "Engine requests that came to their end.", s => s.RequestsFinished);
         Count("hadal_engine_requests_cancelled", "Engine requests that were cancelled.", s => s.RequestsCancelled);
         Count("hadal_engine_requests_failed", "Engine requests that failed.", s => s.RequestsFailed);
+        Count("hadal_engine_requests_dropped", "Engine requests whose deadline passed or that were shed from a full queue.", s => s.RequestsDropped);
+        Meter.CreateObservableCounter("hadal_speculation_drafted_tokens", () => ObservePositions(s => s.DraftedByPosition), description: "Guessed tokens that a step verified, by their place in the guess.");
+        Meter.CreateObservableCounter("hadal_speculation_accepted_tokens", () => ObservePositions(s => s.AcceptedByPosition), description: "Guessed tokens that became part of an answer, by their place in the guess.");
+        Meter.CreateObservableCounter("hadal_speculation_draft", () => Observe(s => s.Speculation?.DraftSeconds ?? 0), "s", "Time spent in guessing.");
+        Gauge("hadal_speculation_failed", "1 where guessing failed and is off until the process is started again.", s => s.Speculation?.HasFailed == true ? 1 : 0);
         Meter.CreateObservableCounter("hadal_engine_step", () => Observe(s => s.StepSeconds), "s", "Time spent in model steps.");
     }
 
@@ -65,16 +72,24 @@ internal sealed class ServerMetrics : IDisposable
     private void Count(string name, string description, Func<EngineStats, long> read) =>
         Meter.CreateObservableCounter(name, () => Observe(read), description: description);
 
-    private Measurement<T>[] Observe<T>(Func<EngineStats, T> read)
-        where T : struct
+    private List<Measurement<long>> ObservePositions(Func<SpeculationStats, IReadOnlyList<long>> read)
     {
-        var measurements = new Measurement<T>[_models.Models.Count];
-        for (int i = 0; i < measurements.Length; i++)
+        var measurements = new List<Measurement<long>>();
+        foreach (var model in _models.Engines)
         {
-            var model = _models.Models[i];
-            measurements[i] = new Measurement<T>(read(model.Engine.GetStats()), new KeyValuePair<string, object?>("model", model.Id));
+            if (model.Engine.GetStats().Speculation is not { } stats)
+                continue;
+            IReadOnlyList<long> counts = read(stats);
+            for (int position = 0; position < counts.Count; position++)
+                measurements.Add(new Measurement<long>(counts[position], new KeyValuePair<string, object?>("model", model.Id), new KeyValuePair<string, object?>("position", position)));
         }
 
         return measurements;
+    }
+
+    private IEnumerable<Measurement<T>> Observe<T>(Func<EngineStats, T> read)
+        where T : struct
+    {
+        return [.. _models.Engines.Select(model => new Measurement<T>(read(model.Engine.GetStats()), new KeyValuePair<string, object?>("model", model.Id)))];
     }
 }

@@ -1,6 +1,7 @@
 using Hadal.Demo;
 using Hadal.Engine;
 using Hadal.Formats.Chat;
+using Hadal.Formats.Chat.Reasoning;
 using Hadal.Formats.Checkpoints;
 using Hadal.Formats.Tokenization;
 using Hadal.Graph.Cpu;
@@ -9,7 +10,7 @@ using Hadal.Models.Loading;
 namespace Hadal.Server.Tests.Demo;
 
 /// <summary>The whole house over a socket: the bundled model, its tokenizer and template, the engine, the server. One for all tests of the class.</summary>
-public sealed class DemoServer : IAsyncLifetime
+public class DemoServer : IAsyncLifetime
 {
     private Checkpoint? _checkpoint;
     private ServerFixture? _server;
@@ -21,6 +22,9 @@ public sealed class DemoServer : IAsyncLifetime
 
     public ITokenizer Tokenizer { get; private set; } = null!;
 
+    /// <summary>Null: without.</summary>
+    protected virtual SpeculationOptions? Speculation => null;
+
     public async ValueTask InitializeAsync()
     {
         _checkpoint = DemoModel.Open();
@@ -30,11 +34,13 @@ public sealed class DemoServer : IAsyncLifetime
         {
             Cpu = new CpuOptions { Threads = 2 },
             KvMemoryBytes = 64 << 20,
+            Mtp = Speculation?.Method == SpeculationMethod.Mtp,
         });
         _engine = new LlmEngine(model.Runner, new EngineOptions
         {
             EosTokenIds = _checkpoint.Config.EosTokenIds,
             CreateDecoder = skip => new StreamTextDecoder(Tokenizer, skip),
+            Speculation = Speculation,
         });
         _server = await ServerFixture.StartAsync(new ServedModel
         {
@@ -50,6 +56,7 @@ public sealed class DemoServer : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (_server is not null)
         {
             await _server.DisposeAsync();

@@ -31,6 +31,8 @@ internal sealed class ScriptedEngine : IEngine
     /// <summary>Thrown at admission.</summary>
     public Exception? AdmissionFailure { get; set; }
 
+    public string? Failure { get; set; }
+
     /// <summary>Ends the choice with an error event after so many tokens.</summary>
     public int? FailAfterTokens { get; set; }
 

@@ -1,3 +1,0 @@
-namespace Hadal.Server.Generation;
-
-internal readonly record struct TextDelta(string Reasoning, string Content);

@@ -1,0 +1,8 @@
+namespace Hadal.Server.Responses;
+
+internal enum ResponseItemKind
+{
+    Reasoning,
+    Message,
+    FunctionCall,
+}
