@@ -18,12 +18,17 @@ internal static class Program
         {
             RunCommand.Create(interrupts),
             ServeCommand.Create(interrupts),
-            BenchCommand.Create(),
+            KeysCommand.Create(),
+            BenchCommand.Create(interrupts),
             LogitsCommand.Create(),
             EvalCommand.Create(),
             TokenizeCommand.Create(),
+            EmbedCommand.Create(),
+            BatchCommand.Create(),
+            CanaryCommand.Create(),
             ExplainCommand.Create(),
             InspectCommand.Create(),
+            QuantizeCommand.Create(),
         };
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
@@ -33,7 +38,7 @@ internal static class Program
                 Terminal.Error(error.Message);
             }
 
-            await Console.Error.WriteLineAsync($"Try: hadal {parsed.CommandResult.Command.Name} --help".Replace("hadal hadal", "hadal", StringComparison.Ordinal)).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"Try: {NameOf(parsed.CommandResult)} --help").ConfigureAwait(false);
             return 2;
         }
 
@@ -57,4 +62,6 @@ internal static class Program
             return 1;
         }
     }
+    private static string NameOf(System.CommandLine.Parsing.CommandResult result)
+        => result.Parent is System.CommandLine.Parsing.CommandResult parent ? $"{NameOf(parent)} {result.Command.Name}" : "hadal";
 }

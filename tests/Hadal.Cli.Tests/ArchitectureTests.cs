@@ -7,7 +7,7 @@ public sealed class ArchitectureTests
 {
     private static readonly string[] _order =
     [
-        "Hadal.Numerics", "Hadal.Jit", "Hadal.Cuda", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph", "Hadal.Models", "Hadal.Engine", "Hadal.Demo", "Hadal.Server", "Hadal.Cli",
+        "Hadal.Numerics", "Hadal.Jit", "Hadal.Cuda", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph", "Hadal.Models", "Hadal.Engine", "Hadal.Optimize", "Hadal.Demo", "Hadal.Extensions.AI", "Hadal.Server", "Hadal.Cli",
     ];
 
     private static readonly Dictionary<string, string[]> _mayKnow = new(StringComparer.Ordinal)
@@ -20,7 +20,9 @@ public sealed class ArchitectureTests
         ["Hadal.Graph"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Cuda", "Hadal.Kernels"],
         ["Hadal.Models"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph"],
         ["Hadal.Engine"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph", "Hadal.Models"],
+        ["Hadal.Optimize"] = ["Hadal.Numerics", "Hadal.Jit", "Hadal.Kernels", "Hadal.Formats", "Hadal.Graph", "Hadal.Models", "Hadal.Engine"],
         ["Hadal.Demo"] = ["Hadal.Numerics", "Hadal.Formats"],
+        ["Hadal.Extensions.AI"] = ["Hadal.Numerics", "Hadal.Formats", "Hadal.Graph", "Hadal.Models", "Hadal.Engine"],
         ["Hadal.Server"] = ["Hadal.Numerics", "Hadal.Formats", "Hadal.Engine"],
     };
 

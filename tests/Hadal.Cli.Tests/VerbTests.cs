@@ -13,6 +13,9 @@ public sealed class VerbTests
     [InlineData("logits")]
     [InlineData("eval")]
     [InlineData("tokenize")]
+    [InlineData("embed")]
+    [InlineData("batch")]
+    [InlineData("canary")]
     [InlineData("explain")]
     [InlineData("inspect")]
     public async Task Help_OfVerb_HasAnExample(string verb)

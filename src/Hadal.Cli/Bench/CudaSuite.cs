@@ -25,13 +25,14 @@ internal sealed class CudaSuite(CudaOptions options, IReadOnlyCollection<string>
 
     private const string Qwen = "deepseek-r1-distill-qwen-7b";
     private const string Lite = "deepseek-v2-lite";
+    private const string FirstTokenGroup = "7b-first-token";
 
     private readonly List<SuiteRow> _rows = [];
     private double _bandwidth;
     private double _loadSeconds;
 
     /// <summary>Names of groups of cases, each with one set of weights.</summary>
-    public static IReadOnlyList<string> Groups { get; } = ["7b-bf16", "7b-fp8", "7b-int8", "7b-int4", "v2-lite-bf16", "v2-lite-fp8"];
+    public static IReadOnlyList<string> Groups { get; } = ["7b-bf16", "7b-fp8", "7b-int8", "7b-int4", "v2-lite-bf16", "v2-lite-fp8", FirstTokenGroup];
 
     public SuiteReport Run()
     {
@@ -54,6 +55,7 @@ internal sealed class CudaSuite(CudaOptions options, IReadOnlyCollection<string>
         With("7b-int4", Qwen, "int4", runner => Decode(runner, "R1-Distill-Qwen-7B INT4 group 128, decode, batch 1", 1, 500, 620));
         With("v2-lite-bf16", Lite, "bf16", runner => Decode(runner, "V2-Lite bf16, decode, batch 1", 1, 350, 450));
         With("v2-lite-fp8", Lite, "fp8", runner => Decode(runner, "V2-Lite FP8, decode, batch 1", 1, 450, 600));
+        FirstToken();
         card ??= CudaDriver.Devices()[options.Device];
         NvmlDevice? nvml = NvmlDevice.Find(card);
         return new SuiteReport
@@ -131,6 +133,23 @@ internal sealed class CudaSuite(CudaOptions options, IReadOnlyCollection<string>
         (double busy, double idle) = runner.BusyAndIdle();
         runner.MeasuresIdle = false;
         Add(new SuiteRow("GPU idle between steps, batch 64 (7B bf16 behind the engine)", 100 * idle / (busy + idle), "%", 3, 1, "", null, _loadSeconds));
+    }
+
+    // In processes of their own, beside nothing else on the card.
+    private void FirstToken()
+    {
+        if (only.Count > 0 && !only.Contains(FirstTokenGroup))
+        {
+            return;
+        }
+
+        var clock = Stopwatch.StartNew();
+        using var bench = new FirstTokenBench(SyntheticModels.Find(Qwen));
+        _loadSeconds = clock.Elapsed.TotalSeconds;
+        double anew = bench.Run(options.Device, keptKernels: false, cancellationToken);
+        double kept = Enumerable.Range(0, 3).Select(_ => bench.Run(options.Device, keptKernels: true, cancellationToken)).Order().ElementAt(1);
+        Add(new SuiteRow("one token of R1-Distill-Qwen-7B bf16, whole process, weights in page cache", kept, "s", 8, 4, "", null, _loadSeconds));
+        Add(new SuiteRow("the same, kernels assembled anew", anew, "s", 8, 4, "", null, _loadSeconds));
     }
 
     private void Add(SuiteRow row)

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using Hadal.Graph.Execution;
+using Hadal.Numerics;
 
 namespace Hadal.Cli.Bench;
 
-/// <summary>Times steps of the model itself: prompts and decoding, without sampling or scheduling.</summary>
+/// <summary>Times steps of the model itself: prompts and decoding, without scheduling. Where the runner chooses tokens itself, decoding takes the likeliest and goes on with it.</summary>
 internal sealed class ModelBench : IDisposable
 {
     private readonly IDeviceRunner _runner;
@@ -46,6 +47,9 @@ internal sealed class ModelBench : IDisposable
         int total = depth + steps;
         int[][] tables = [.. Enumerable.Range(0, batch).Select(b => Table(b, total))];
         int[] ids = Tokens(total);
+        var sampler = _runner as ISamplingRunner;
+        int[] next = new int[batch];
+        RowSampling[] greedy = [.. Enumerable.Repeat(new RowSampling(Temperature: 0, TopP: 1, MinP: 0, TopK: 0, Uniform: 0), batch)];
         // Fill the pages in pieces; what lies there is real, so attention does real work.
         for (int b = 0; b < batch; b++)
         {
@@ -64,6 +68,7 @@ internal sealed class ModelBench : IDisposable
         List<double> seconds = [];
         for (int r = 0; r < repeat; r++)
         {
+            Array.Fill(next, ids[depth]);
             long start = Stopwatch.GetTimestamp();
             for (int step = 0; step < steps; step++)
             {
@@ -71,10 +76,21 @@ internal sealed class ModelBench : IDisposable
                 _batch.Reset(batch, tables[0].Length);
                 for (int b = 0; b < batch; b++)
                 {
-                    _batch.AddSequence(ids.AsSpan(depth + step, 1), depth + step, tables[b], LogitsWanted.Last);
+                    _batch.AddSequence(sampler is null ? ids.AsSpan(depth + step, 1) : next.AsSpan(b, 1), depth + step, tables[b], LogitsWanted.Last);
                 }
 
-                _runner.Run(_batch);
+                if (sampler is null)
+                {
+                    _runner.Run(_batch);
+                    continue;
+                }
+
+                // As in the engine: logits stay where they are.
+                sampler.RunAndSample(_batch, greedy, next);
+                if (next.Min() < 0)
+                {
+                    throw new HadalException($"Step {step} gave logits that are not finite.");
+                }
             }
 
             seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);

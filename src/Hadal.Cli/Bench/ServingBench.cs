@@ -17,7 +17,7 @@ internal static class ServingBench
     {
         var options = new EngineOptions { MaxRunning = requests, MaxBatchedTokens = batchedTokens, MaxQueue = requests };
         // The engine disposes its runner, which is not ours to give.
-        var engine = new LlmEngine(new Borrowed(runner), options);
+        var engine = new LlmEngine(BorrowedRunner.Of(runner), options);
         try
         {
             var random = new Random(11);
@@ -46,26 +46,5 @@ internal static class ServingBench
         }
 
         return tokens;
-    }
-
-    private sealed class Borrowed(IModelRunner runner) : ISamplingRunner
-    {
-        public int VocabSize => runner.VocabSize;
-
-        public int MaxContextLen => runner.MaxContextLen;
-
-        public int BlockSize => runner.BlockSize;
-
-        public int NumBlocks => runner.NumBlocks;
-
-        public ReadOnlySpan<float> Run(StepBatch batch) => runner.Run(batch);
-
-        public void RunAndSample(StepBatch batch, ReadOnlySpan<RowSampling> rows, Span<int> tokens) => ((ISamplingRunner)runner).RunAndSample(batch, rows, tokens);
-
-        public ReadOnlySpan<float> FetchLogits(int firstRow, int count) => ((ISamplingRunner)runner).FetchLogits(firstRow, count);
-
-        public void Dispose()
-        {
-        }
     }
 }

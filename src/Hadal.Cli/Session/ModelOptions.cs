@@ -20,6 +20,8 @@ internal sealed class ModelOptions
         Arity = ArgumentArity.ZeroOrOne,
     };
 
+    private readonly Option<string?>? _modelOption;
+
     private readonly Option<string?> _synthetic = new("--synthetic")
     {
         Description = $"Random weights of a true shape, to measure speed without a download: {string.Join(", ", SyntheticModels.Names)}",
@@ -88,7 +90,8 @@ internal sealed class ModelOptions
 
     /// <param name="command">The verb.</param>
     /// <param name="dtype">What --dtype is by default: auto where speed is the point, f32 where numbers are compared.</param>
-    public ModelOptions(Command command, string dtype)
+    /// <param name="modelAsOption">MODEL is given as --model: the verb's arguments are others.</param>
+    public ModelOptions(Command command, string dtype, bool modelAsOption = false)
     {
         _dtype.DefaultValueFactory = _ => dtype;
         _device.Validators.Add(result =>
@@ -117,14 +120,23 @@ internal sealed class ModelOptions
                 result.AddError($"there is no option {option}");
             }
         });
-        command.Arguments.Add(_model);
+        if (modelAsOption)
+        {
+            _modelOption = new Option<string?>("--model") { Description = _model.Description, HelpName = "MODEL" };
+            command.Options.Add(_modelOption);
+        }
+        else
+        {
+            command.Arguments.Add(_model);
+        }
+
         foreach (Option option in new Option[] { _synthetic, _layers, _device, _isa, _threads, _pin, _dtype, _kvDtype, _weightDtype, _packCache, _fusion, _maxContext, _kvMemory, _blockSize, _deterministic, _cudaKernels, _noCudaGraphs })
         {
             command.Options.Add(option);
         }
     }
 
-    public string? Model(ParseResult parsed) => parsed.GetValue(_model);
+    public string? Model(ParseResult parsed) => _modelOption is null ? parsed.GetValue(_model) : parsed.GetValue(_modelOption);
 
     public string? Synthetic(ParseResult parsed) => parsed.GetValue(_synthetic);
 

@@ -47,14 +47,22 @@ internal sealed class ModelSession : IDisposable
     public TimeSpan LoadTime { get; }
 
     /// <summary>The configuration alone, and the checkpoint where there is one.</summary>
-    public static (string Name, ModelConfig Config, Checkpoint? Checkpoint) Open(ModelOptions options, ParseResult parsed)
+    /// <param name="options">Of the verb.</param>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="path">In place of MODEL, where a command line names several.</param>
+    public static (string Name, ModelConfig Config, Checkpoint? Checkpoint) Open(ModelOptions options, ParseResult parsed, string? path = null)
     {
         if (options.Isa(parsed) is { } isa)
         {
             ProcessIsa.Use(isa);
         }
 
-        string? model = options.Model(parsed);
+        string? model = path ?? options.Model(parsed);
+        if (model == DemoModel.Name && !Path.Exists(model))
+        {
+            model = null; // the bundled one by its name, where it is one of several
+        }
+
         if (options.Synthetic(parsed) is { } synthetic)
         {
             if (options.WeightDtype(parsed) == "int4" && !options.OnCard(parsed))
@@ -78,9 +86,9 @@ internal sealed class ModelSession : IDisposable
         return (name, checkpoint.Config, checkpoint);
     }
 
-    public static ModelSession Load(ModelOptions options, ParseResult parsed, CancellationToken cancellationToken, Func<ModelConfig, LoadOptions, LoadOptions>? adjust = null)
+    public static ModelSession Load(ModelOptions options, ParseResult parsed, CancellationToken cancellationToken, Func<ModelConfig, LoadOptions, LoadOptions>? adjust = null, string? path = null)
     {
-        (string name, ModelConfig config, Checkpoint? checkpoint) = Open(options, parsed);
+        (string name, ModelConfig config, Checkpoint? checkpoint) = Open(options, parsed, path);
         ITensorSource? source = checkpoint?.Tensors;
         try
         {

@@ -54,4 +54,19 @@ internal static class OptionRules
             }
         });
     }
+    /// <summary>For a number that need not be whole.</summary>
+    public static void InRange(this Option option, double min, double max)
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens)
+            {
+                // What is no number at all has its error from the parser.
+                if (double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double n) && !(n >= min && n <= max))
+                {
+                    result.AddError($"{option.Name} {token.Value}: allowed is {min} to {max}");
+                }
+            }
+        });
+    }
 }

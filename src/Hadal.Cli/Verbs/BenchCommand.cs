@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Reflection;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json;
 using Hadal.Cli.Bench;
@@ -17,7 +16,7 @@ namespace Hadal.Cli.Verbs;
 /// <summary><c>hadal bench</c>: tokens a second of prompts and decoding, as JSON.</summary>
 internal static class BenchCommand
 {
-    public static Command Create()
+    public static Command Create(Interrupts interrupts)
     {
         var command = new Command("bench", """
             Measure tokens a second of prompts and of decoding. The result is JSON on standard output; a table goes to standard error.
@@ -28,7 +27,9 @@ internal static class BenchCommand
               hadal bench
               hadal bench --synthetic deepseek-r1-distill-qwen-1.5b --weight-dtype int8 --prompt 512 --decode 128
               hadal bench --synthetic deepseek-v2-lite-small --weight-dtype q4_0 --depth 16,2048
+              hadal bench --speculate mtp --speculate-tokens 2 --batch 1,4 --decode 256
               hadal bench --synthetic deepseek-v2-lite --layers 8 --batch 1,4,16 --depth 0,2048
+              hadal bench serve --max-concurrency 16      # load on a server: see its own --help
             """);
         var model = new ModelOptions(command, "auto");
         var prompt = new Option<int[]>("--prompt") { Description = "Prompt lengths; 0 for none", DefaultValueFactory = _ => [512], CustomParser = Ints, HelpName = "TOKENS,…" };
@@ -48,12 +49,22 @@ internal static class BenchCommand
             command.Options.Add(option);
         }
 
+        var speculation = new SpeculationArguments(command);
+        var prompts = new Option<FileInfo?>("--prompts") { Description = "With --speculate: prompts to answer, a JSON object with \"prompt\" on each line; with \"answer\" too, the share of right answers is counted. By default a few of our own", HelpName = "FILE.jsonl" };
+        var numPrompts = new Option<int>("--num-prompts") { Description = "With --speculate: take so many of the prompts; 0 for all", HelpName = "N" };
+        var temperature = new Option<float>("--temperature") { Description = "With --speculate: of sampling; 0 for the most likely token always", HelpName = "T" };
+        numPrompts.InRange(0);
+        command.Options.Add(prompts);
+        command.Options.Add(numPrompts);
+        command.Options.Add(temperature);
         var suite = new Option<string?>("--suite") { Description = "A set of cases instead of those above: h100 (needs --device cuda); prints Markdown with --markdown, else JSON", HelpName = "NAME" };
         var only = new Option<string?>("--only") { Description = $"Of the suite, these groups: {string.Join(", ", CudaSuite.Groups)}", HelpName = "GROUP,…" };
         suite.OneOf("h100");
         command.Options.Add(suite);
         command.Options.Add(only);
-        command.SetAction((parsed, ct) => Task.FromResult(parsed.GetValue(suite) is not null ? RunSuite(model, parsed, parsed.GetValue(only), parsed.GetValue(markdown), ct) : Run(
+        command.Subcommands.Add(BenchServeCommand.Create(interrupts));
+        command.SetAction((parsed, ct) => Task.FromResult(speculation.IsOn(parsed) ? SpeculateCommand.Run(
+            parsed, model, speculation, parsed.GetValue(prompts), parsed.GetValue(numPrompts), parsed.GetValue(temperature), parsed.GetValue(batch)!, parsed.GetValue(decode), parsed.GetValue(repeat), ct) : parsed.GetValue(suite) is not null ? RunSuite(model, parsed, parsed.GetValue(only), parsed.GetValue(markdown), ct) : Run(
             parsed, model, parsed.GetValue(prompt)!, parsed.GetValue(decode), parsed.GetValue(batch)!, parsed.GetValue(depth)!, parsed.GetValue(repeat), parsed.GetValue(profile), parsed.GetValue(markdown), ct)));
         return command;
     }
@@ -134,7 +145,7 @@ internal static class BenchCommand
             Model = session.Name,
             Command = "hadal " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)),
             Version = typeof(BenchCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
-            Machine = Machine(),
+            Machine = MachineName.Describe(),
             Device = session.Runner.Device,
             Threads = (session.Runner as CpuModelRunner)?.Program.Pool.NumWorkers,
             InstructionSets = InstructionSets(options.Dtype(parsed) == "auto"),
@@ -187,14 +198,6 @@ internal static class BenchCommand
         string compiled = ProcessIsa.IsScalar ? "scalar" : Avx512F.IsSupported && ProcessIsa.Limit == IsaLevel.Avx512 ? "avx512" : Avx2.IsSupported ? "avx2" : "baseline";
         CpuFeatures features = packed ? ProcessIsa.EmittedFeatures() : CpuFeatures.None;
         return compiled + (features.Avx512Vnni ? "; emitted: avx512-vnni" : "") + (features.Avx512Bf16 ? ", avx512-bf16" : "");
-    }
-
-    private static string Machine()
-    {
-        string cpu = OperatingSystem.IsLinux()
-            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[^1].Trim() ?? "unknown processor"
-            : RuntimeInformation.ProcessArchitecture.ToString();
-        return $"{cpu}, {Environment.ProcessorCount} processors, {RuntimeInformation.OSDescription}";
     }
 
     private static int[]? Ints(System.CommandLine.Parsing.ArgumentResult result)

@@ -27,6 +27,7 @@ internal static class RunCommand
               echo "Tell me a story." | hadal run
             """);
         var model = new ModelOptions(command, "auto");
+        var speculation = new SpeculationArguments(command);
         var sampling = new SamplingOptions(command);
         var prompt = new Option<string?>("--prompt", "-p") { Description = "The prompt; without it the text comes from standard input, or a chat begins", HelpName = "TEXT" };
         var system = new Option<string?>("--system") { Description = "System message", HelpName = "TEXT" };
@@ -37,12 +38,12 @@ internal static class RunCommand
             command.Options.Add(option);
         }
 
-        command.SetAction((parsed, ct) => RunAsync(interrupts, parsed, model, sampling, parsed.GetValue(prompt), parsed.GetValue(system), parsed.GetValue(raw), parsed.GetValue(json), ct));
+        command.SetAction((parsed, ct) => RunAsync(interrupts, parsed, model, speculation, sampling, parsed.GetValue(prompt), parsed.GetValue(system), parsed.GetValue(raw), parsed.GetValue(json), ct));
         return command;
     }
 
     private static async Task<int> RunAsync(
-        Interrupts interrupts, ParseResult parsed, ModelOptions options, SamplingOptions samplingOptions, string? prompt, string? system, bool raw, bool json, CancellationToken cancellationToken)
+        Interrupts interrupts, ParseResult parsed, ModelOptions options, SpeculationArguments speculation, SamplingOptions samplingOptions, string? prompt, string? system, bool raw, bool json, CancellationToken cancellationToken)
     {
         if (prompt is null && Console.IsInputRedirected)
         {
@@ -53,9 +54,8 @@ internal static class RunCommand
             }
         }
 
-        await using var session = new EngineSession(
-            ModelSession.Load(options, parsed, cancellationToken, (_, load) => load with { MaxSequences = 1 }),
-            new EngineOptions { MaxRunning = 1, MaxQueue = 1, MaxBatchedTokens = options.OnCard(parsed) ? 2048 : 512 });
+        await using EngineSession session = EngineSession.Load(
+            options, speculation, lora: null, parsed, new EngineOptions { MaxRunning = 1, MaxQueue = 1, MaxBatchedTokens = options.OnCard(parsed) ? 2048 : 512 }, maxSequences: 1, cancellationToken);
         SamplingParams sampling = samplingOptions.Params(parsed, session.Config);
         bool template = !raw && session.Template is not null;
         if (system is not null && !template)
@@ -165,6 +165,7 @@ internal static class RunCommand
         TimeSpan first = default;
         TimeSpan last = default;
         int generated = 0;
+        TokenUsage usage = default;
         FinishReason reason = FinishReason.Cancelled;
         try
         {
@@ -177,7 +178,8 @@ internal static class RunCommand
                     first = last;
                 }
 
-                generated = e.Usage.CompletionTokens;
+                usage = e.Usage;
+                generated = usage.CompletionTokens;
                 string shown = WithoutEndTokens(session, e);
                 text.Append(shown);
                 if (show)
@@ -198,7 +200,7 @@ internal static class RunCommand
             reason = FinishReason.Cancelled;
         }
 
-        return new Answer(text.ToString(), tokens.Length, generated, first, last, reason);
+        return new Answer(text.ToString(), tokens.Length, generated, first, last, reason, usage.AcceptedPredictionTokens, usage.RejectedPredictionTokens);
     }
 
     // Special tokens are shown for the sake of markers; the one that ends the answer is none.
@@ -216,21 +218,26 @@ internal static class RunCommand
     private static void Summary(Answer a)
     {
         string rate = a.TokensPerSecond is { } r ? $", {r:0.0} tokens/s" : "";
+        string guesses = a.Accepted + a.Rejected > 0 ? $", {a.Accepted} of {a.Accepted + a.Rejected} guesses right" : "";
         string end = a.Reason switch
         {
             FinishReason.Length => "; ended at the length limit",
             FinishReason.Cancelled => "; interrupted",
             _ => "",
         };
-        Terminal.Note($"[{a.PromptTokens} prompt tokens, first token after {a.First.TotalMilliseconds:0} ms, {a.Generated} tokens{rate}{end}]");
+        Terminal.Note($"[{a.PromptTokens} prompt tokens, first token after {a.First.TotalMilliseconds:0} ms, {a.Generated} tokens{rate}{guesses}{end}]");
     }
 
-    private sealed record Answer(string Text, int PromptTokens, int Generated, TimeSpan First, TimeSpan Last, FinishReason Reason)
+    private sealed record Answer(string Text, int PromptTokens, int Generated, TimeSpan First, TimeSpan Last, FinishReason Reason, int Accepted, int Rejected)
     {
         /// <summary>Of the tokens after the first.</summary>
         public double? TokensPerSecond => Generated > 1 && Last > First ? (Generated - 1) / (Last - First).TotalSeconds : null;
 
         public RunReport Report(string model) => new(
-            model, Text, Reason.ToString().ToLowerInvariant(), PromptTokens, Generated, First.TotalMilliseconds, TokensPerSecond);
+            model, Text, Reason.ToString().ToLowerInvariant(), PromptTokens, Generated, First.TotalMilliseconds, TokensPerSecond)
+        {
+            AcceptedPredictionTokens = Accepted + Rejected > 0 ? Accepted : null,
+            RejectedPredictionTokens = Accepted + Rejected > 0 ? Rejected : null,
+        };
     }
 }
